@@ -1,0 +1,103 @@
+# What people and CI run. `make` lists the targets; everything is installed into .venv and .cache of this checkout.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; another one: make setup PYTHON=/opt/python/bin/python3
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+# Words for the program behind a target, such as make dev ARGS="--port 50081"
+ARGS ?=
+
+BIN := .venv/bin
+UV := VIRTUAL_ENV=.venv $(BIN)/uv
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --fork-strategy fewest
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: .venv/.packages  ## Make .venv with the server, the SDK and the tools; quick when nothing changed
+
+.venv/.uv: requirements-uv.lock
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Colony Ledger needs Python 3.11 or newer. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; fi
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then "$(PYTHON)" -m venv .venv; fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Wheels only: nothing is compiled, nothing runs at install time, and every file has its hash in the lock. The two
+# projects of this repository are linked in place, with the build back end that is in the lock.
+.venv/.packages: .venv/.uv requirements.lock pyproject.toml sdk/pyproject.toml
+	$(UV) pip sync --quiet --require-hashes --no-build requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable sdk --editable .
+	@touch $@
+
+.PHONY: test
+test: lint types  ## Everything that CI checks: lint, types, import rules, style rules, all tests
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: setup  ## Check the code with ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: setup  ## Check the types with mypy, strictly
+	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests $(wildcard benchmarks examples)
+
+.PHONY: imports
+imports: setup  ## Check who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: tidy
+tidy: setup  ## Check the style rules of tests/tidy alone
+	$(BIN)/pytest tests/tidy
+
+.PHONY: format
+format: setup  ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: generate
+generate: setup  ## Write the synchronous SDK anew from the asynchronous one
+	$(BIN)/python sdk/generate_sync.py
+
+.PHONY: demo
+demo: setup  ## Show the whole idea: a colony, three executors, a workflow, the ledger behind it
+	$(BIN)/python -m examples.demo $(ARGS)
+
+.PHONY: dev
+dev: setup  ## Start a server with the development identities and stay
+	$(BIN)/colony server start --dev $(ARGS)
+
+.PHONY: bench
+bench: setup  ## Measure, and compare with the reference server where it is there
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: kafka-up
+kafka-up: setup  ## Start a Kafka broker without Docker and print its address
+	infra/kafka/kafka up $(ARGS)
+
+.PHONY: kafka-down
+kafka-down:  ## Stop that broker
+	infra/kafka/kafka down $(ARGS)
+
+# Pins that still fit stay; make lock ARGS=--upgrade moves all of them to the newest.
+.PHONY: lock
+lock: .venv/.uv  ## Write the lock files anew after a change of dependencies
+	echo uv | $(COMPILE) $(ARGS) --output-file requirements-uv.lock -
+	$(COMPILE) $(ARGS) --all-extras --group dev --no-emit-package colonyledger --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean:  ## Remove what make made: .venv, caches, downloads. Ledgers in data/ stay
+	rm -rf .venv .cache .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

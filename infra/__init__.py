@@ -1,0 +1,1 @@
+"""Declarations of the parts around the servers: topics, tables, dashboards."""

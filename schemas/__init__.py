@@ -1,0 +1,1 @@
+"""The Avro schemas of everything that is written to a topic or file, with their fixed ids."""

@@ -1,0 +1,1 @@
+"""The client's methods, one file per domain of the protocol."""

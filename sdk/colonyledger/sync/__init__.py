@@ -1,0 +1,1 @@
+"""The client without `await`. All but this file is written by sdk/generate_sync.py."""

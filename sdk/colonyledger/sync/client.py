@@ -1,0 +1,87 @@
+# Written by sdk/generate_sync.py from colonyledger/client.py; change that one.
+"""The client: `call` for any message of the protocol, and a method for each of them.
+
+The methods are in `colonyledger.sync.rpc`, one file per domain; a new domain is one more base class.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from colonyledger.environment import DEFAULT_HOST, DEFAULT_PORT, Environment, url_of
+from colonyledger.identity import Identity
+from colonyledger.retries import DEFAULT_RETRIES, Retries
+from colonyledger.sync.rpc.assignments import AssignmentCalls
+from colonyledger.sync.rpc.blueprints import BlueprintCalls
+from colonyledger.sync.rpc.channels import ChannelCalls
+from colonyledger.sync.rpc.colonies import ColonyCalls
+from colonyledger.sync.rpc.crons import CronCalls
+from colonyledger.sync.rpc.executors import ExecutorCalls
+from colonyledger.sync.rpc.files import FileCalls
+from colonyledger.sync.rpc.functions import FunctionCalls
+from colonyledger.sync.rpc.generators import GeneratorCalls
+from colonyledger.sync.rpc.identities import IdentityCalls
+from colonyledger.sync.rpc.locations import LocationCalls
+from colonyledger.sync.rpc.logs import LogCalls
+from colonyledger.sync.rpc.server import ServerCalls
+from colonyledger.sync.rpc.snapshots import SnapshotCalls
+from colonyledger.sync.rpc.subscriptions import SubscriptionCalls
+from colonyledger.sync.rpc.users import UserCalls
+from colonyledger.sync.rpc.workflows import WorkflowCalls
+
+__all__ = ["SyncClient"]
+
+
+class SyncClient(
+    ColonyCalls,
+    UserCalls,
+    ExecutorCalls,
+    LocationCalls,
+    IdentityCalls,
+    FunctionCalls,
+    SubscriptionCalls,
+    AssignmentCalls,
+    WorkflowCalls,
+    CronCalls,
+    GeneratorCalls,
+    LogCalls,
+    ChannelCalls,
+    FileCalls,
+    SnapshotCalls,
+    BlueprintCalls,
+    ServerCalls,
+):
+    """All calls to a server; see `Caller` for what every one of them does and raises."""
+
+    @classmethod
+    def at(
+        cls,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        identity: Identity | None = None,
+        *,
+        tls: bool = False,
+        colony: str = "",
+        timeout: float = 30.0,
+        retries: Retries = DEFAULT_RETRIES,
+        verify_tls: bool = True,
+    ) -> Self:
+        """A client of the server at `host` and `port`."""
+        return cls(
+            url_of(host, port, tls=tls),
+            identity,
+            colony=colony,
+            timeout=timeout,
+            retries=retries,
+            verify_tls=verify_tls,
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Environment | None = None) -> Self:
+        """A client as the environment variables say, which `Environment` lists.
+
+        Raises:
+            ConfigurationError: a variable is missing or has no valid value.
+        """
+        settings = environment or Environment()
+        return cls(settings.url, settings.identity, colony=settings.colony)

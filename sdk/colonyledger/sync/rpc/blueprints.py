@@ -1,0 +1,116 @@
+# Written by sdk/generate_sync.py from colonyledger/rpc/blueprints.py; change that one.
+"""Blueprints and their definitions (protocol: blueprints.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from colonyledger.sync.rpc.caller import Caller
+from colonyledger.wire import (
+    AddBlueprint,
+    AddBlueprintDefinition,
+    Blueprint,
+    BlueprintDefinition,
+    BlueprintHistory,
+    BlueprintMetadata,
+    GetBlueprint,
+    GetBlueprintDefinition,
+    GetBlueprintDefinitions,
+    GetBlueprintHistory,
+    GetBlueprints,
+    Process,
+    ReconcileBlueprint,
+    RemoveBlueprint,
+    RemoveBlueprintDefinition,
+    UpdateBlueprint,
+    UpdateBlueprintStatus,
+)
+
+__all__ = ["BlueprintCalls"]
+
+
+class BlueprintCalls(Caller):
+    """Calls about blueprints. An empty colony name in a record means this client's colony."""
+
+    def add_blueprint_definition(self, definition: BlueprintDefinition) -> BlueprintDefinition:
+        """Colony owner: define a kind of blueprint.
+
+        Raises:
+            Conflict: the name or the kind is in use.
+        """
+        definition = replace(definition, metadata=self._here(definition.metadata))
+        return self.call(AddBlueprintDefinition(blueprintdefinition=definition))
+
+    def get_blueprint_definition(self, name: str) -> BlueprintDefinition:
+        """Member or colony owner: one definition by name."""
+        return self.call(GetBlueprintDefinition(colonyname=self.colony, name=name))
+
+    def get_blueprint_definitions(self) -> list[BlueprintDefinition]:
+        """Member or colony owner: all definitions, by name."""
+        return self.call(GetBlueprintDefinitions(colonyname=self.colony))
+
+    def remove_blueprint_definition(self, name: str) -> None:
+        """Colony owner: remove a definition.
+
+        Raises:
+            Conflict: there are blueprints of its kind.
+        """
+        self.call(RemoveBlueprintDefinition(namespace=self.colony, name=name))
+
+    def add_blueprint(self, blueprint: Blueprint) -> Blueprint:
+        """Member or colony owner: add a blueprint, and have it reconciled.
+
+        Raises:
+            Conflict: the name is in use.
+            InvalidRequest: the kind is not defined, or the spec does not follow its schema.
+        """
+        blueprint = replace(blueprint, metadata=self._here(blueprint.metadata))
+        return self.call(AddBlueprint(blueprint=blueprint))
+
+    def get_blueprint(self, name: str) -> Blueprint:
+        """Member or colony owner: one blueprint by name."""
+        return self.call(GetBlueprint(namespace=self.colony, name=name))
+
+    def get_blueprints(self, *, kind: str = "", locationname: str = "") -> list[Blueprint]:
+        """Member or colony owner: the blueprints of a kind at a location, by name; empty is any."""
+        return self.call(GetBlueprints(namespace=self.colony, kind=kind, locationname=locationname))
+
+    def update_blueprint(self, blueprint: Blueprint, *, force_generation: bool = False) -> Blueprint:
+        """Member or colony owner: replace a blueprint but for its id and status.
+
+        It becomes a new generation, and is reconciled, if its spec changed or `force_generation`.
+
+        Raises:
+            NotFound: there is none of this name.
+            InvalidRequest: the kind is not defined, or the spec does not follow its schema.
+        """
+        blueprint = replace(blueprint, metadata=self._here(blueprint.metadata))
+        return self.call(UpdateBlueprint(blueprint=blueprint, forcegeneration=force_generation))
+
+    def update_blueprint_status(self, name: str, status: Mapping[str, Any]) -> None:
+        """Member: replace what the reconciler last saw of a blueprint."""
+        self.call(UpdateBlueprintStatus(colonyname=self.colony, blueprintname=name, status=dict(status)))
+
+    def remove_blueprint(self, name: str) -> None:
+        """Member or colony owner: remove a blueprint, and have its reconciler clean up."""
+        self.call(RemoveBlueprint(namespace=self.colony, name=name))
+
+    def reconcile_blueprint(self, name: str, *, force: bool = False) -> Process:
+        """Member: have a blueprint reconciled now, and give the process that does it.
+
+        `force` makes it a new generation: reconcilers then make everything anew.
+        """
+        return self.call(ReconcileBlueprint(namespace=self.colony, name=name, force=force))
+
+    def get_blueprint_history(self, blueprintid: str, *, limit: int = 0) -> list[BlueprintHistory]:
+        """Member or colony owner: the newest `limit` changes of a blueprint, newest first; 0 is all.
+
+        It can be had after the removal of the blueprint, too.
+        """
+        return self.call(GetBlueprintHistory(blueprintid=blueprintid, limit=limit))
+
+    def _here(self, metadata: BlueprintMetadata) -> BlueprintMetadata:
+        return metadata if metadata.colonyname else replace(metadata, colonyname=self.colony)

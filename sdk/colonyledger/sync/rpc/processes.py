@@ -1,0 +1,106 @@
+# Written by sdk/generate_sync.py from colonyledger/rpc/processes.py; change that one.
+"""Processes: submit, look, cancel, remove (protocol: processes.md section 7)."""
+
+from __future__ import annotations
+
+from colonyledger.spec import in_colony
+from colonyledger.sync.rpc.caller import Caller
+from colonyledger.wire import (
+    Attribute,
+    CancelProcess,
+    FunctionSpec,
+    GetAttribute,
+    GetPauseStatus,
+    GetProcess,
+    GetProcesses,
+    GetProcessHistory,
+    PauseAssignments,
+    Process,
+    ProcessState,
+    RemoveAllProcesses,
+    RemoveProcess,
+    ResumeAssignments,
+    SubmitFunctionSpec,
+)
+
+__all__ = ["ProcessCalls"]
+
+MOST_PROCESSES = 100
+"""The most processes that one `get_processes` gives (protocol: constants.md section 2)."""
+
+
+class ProcessCalls(Caller):
+    """Calls about processes, for those who submit them."""
+
+    def submit(self, spec: FunctionSpec) -> Process:
+        """Member: submit a function specification; an empty colony name means this client's colony."""
+        if not spec.conditions.colonyname:
+            spec = in_colony(spec, self.colony)
+        return self.call(SubmitFunctionSpec(spec=spec))
+
+    def get_process(self, processid: str) -> Process:
+        """Member: one process."""
+        return self.call(GetProcess(processid=processid))
+
+    def get_processes(
+        self,
+        state: ProcessState,
+        *,
+        count: int = MOST_PROCESSES,
+        executortype: str = "",
+        label: str = "",
+        initiator: str = "",
+        processgraphid: str = "",
+    ) -> list[Process]:
+        """Member: up to `count` (at most 100) processes in one state, filtered by whatever is not empty.
+
+        Waiting ones come in the order of the queue, running ones by their start, others newest end
+        first. With `processgraphid`, `state` may be NOTSET for all states.
+        """
+        return self.call(
+            GetProcesses(
+                colonyname=self.colony,
+                count=count,
+                state=state,
+                executortype=executortype,
+                label=label,
+                initiator=initiator,
+                processgraphid=processgraphid,
+            )
+        )
+
+    def get_process_history(
+        self, state: ProcessState, *, seconds: int, executorid: str = ""
+    ) -> list[Process]:
+        """Member: the processes in one state that were submitted in the last `seconds`, oldest first."""
+        return self.call(
+            GetProcessHistory(colonyname=self.colony, executorid=executorid, seconds=seconds, state=state)
+        )
+
+    def cancel(self, processid: str) -> None:
+        """Member: cancel a waiting or running process that is in no workflow."""
+        self.call(CancelProcess(processid=processid))
+
+    def remove_process(self, processid: str) -> None:
+        """Member: remove a process that is not running and in no workflow."""
+        self.call(RemoveProcess(processid=processid))
+
+    def remove_all_processes(self, state: ProcessState) -> None:
+        """Colony owner: remove the processes in one state (NOTSET: in any) that are in no workflow."""
+        self.call(RemoveAllProcesses(colonyname=self.colony, state=state))
+
+    def get_attribute(self, attributeid: str) -> Attribute:
+        """Member: one attribute of a process."""
+        return self.call(GetAttribute(attributeid=attributeid))
+
+    def pause_assignments(self) -> None:
+        """Colony owner: hand out no work until resumed."""
+        self.call(PauseAssignments(colonyname=self.colony))
+
+    def resume_assignments(self) -> None:
+        """Colony owner: hand out work again."""
+        self.call(ResumeAssignments(colonyname=self.colony))
+
+    def are_assignments_paused(self) -> bool:
+        """Member: whether the colony's assignments are paused."""
+        return (self.call(GetPauseStatus(colonyname=self.colony))).ispaused

@@ -1,0 +1,1 @@
+"""The history: the ledger folded into tables that analysts question in SQL."""

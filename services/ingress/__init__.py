@@ -1,0 +1,1 @@
+"""The door: signed RPCs over HTTP, judged early, recorded, answered."""

@@ -1,0 +1,242 @@
+"""`POST /api`: the way of one RPC from bytes to bytes. This is the hot path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from colonyledger.wire import AssignProcess, Executor, Message, RequestEnvelope, encode, payloadtype_of
+
+from projections.assignment import read_demand
+from projections.event import Refusal
+from projections.fold import answer, replayed
+from projections.messages import read_message
+from projections.registry import REGISTRY, Kind, Rpc
+from projections.roles import authorise
+from projections.state import State
+from projections.turn import View
+from services.ingress.connection import Connection
+from services.ingress.demands import Demands
+from services.ingress.envelopes import Signed, error_envelope, open_envelope, reply_envelope, verify
+from services.ingress.metrics import Metrics
+from services.ingress.recorder import Recorder
+from services.ledger import CodecError, LedgerUnavailable
+
+__all__ = ["Api", "Handler", "Public", "Response", "refused"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Handler = Callable[[Any, Any], Awaitable[Any]]
+"""Answers a query that needs I/O: called with what its rule gave and the message, gives the reply."""
+
+Public = Callable[[str], Any]
+"""Answers an RPC that needs no signature: called with the payload's text, gives the reply or refuses."""
+
+_ASSIGN = payloadtype_of(AssignProcess)
+
+_LARGE_BYTES = 256 * 1024
+"""Requests from this size on are read in a thread, so that the others need not wait."""
+
+_NAME_SHOWN = 64
+"""Characters that are shown of a payload type that does not exist."""
+
+logger = logging.getLogger(__name__)
+
+
+class Response(NamedTuple):
+    """An HTTP answer: status, body, and the seconds after which to try again (0: not said)."""
+
+    status: int
+    body: bytes
+    retry_after: int = 0
+
+
+class Api:
+    """Answers RPCs from a replica that has caught up.
+
+    `public` are the replies to RPCs that need no signature, `handlers` answer queries of our own
+    that need I/O, both by payload type; `hear` is told of every signed call that leaves no command.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        demands: Demands,
+        metrics: Metrics,
+        hear: Callable[[int, Executor], None],
+        public: Mapping[str, Public],
+        handlers: Mapping[str, Handler],
+    ) -> None:
+        self._replica = recorder.replica
+        self._recorder = recorder
+        self._demands = demands
+        self._metrics = metrics
+        self._hear = hear
+        self._public = public
+        self._handlers = handlers
+
+    async def respond(self, body: bytes, connection: Connection) -> Response:
+        """Answer one request body that came over `connection`."""
+        started = time.perf_counter()
+        payloadtype = "unknown"
+        try:
+            envelope = await _offload(len(body), open_envelope, body)
+            if envelope.payloadtype in self._public:
+                payloadtype = envelope.payloadtype
+                response = self._tell_anybody(envelope)
+            else:
+                signed = await _offload(len(body), verify, envelope)
+                rpc = self._find(signed)
+                payloadtype = rpc.payloadtype
+                reply = await self._reply(rpc, signed, connection)
+                response = Response(200, reply_envelope(rpc.replytype, reply))
+        except Refusal as refusal:
+            response = refused(refusal)
+        except LedgerUnavailable as error:
+            response = refused(
+                Refusal(503, f"The ledger does not answer, ask again to learn what happened: {error}")
+            )
+        except CodecError as error:
+            response = refused(Refusal(413, f"The request cannot be recorded: {error}"))
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough.
+            response = refused(Refusal(503, "The server is stopping, ask again to learn what happened"))
+        except Exception:
+            logger.exception("answering %s failed", payloadtype)
+            response = refused(Refusal(500, "The server failed to answer; its log says why"))
+        self._metrics.count(payloadtype, response.status, time.perf_counter() - started)
+        return response
+
+    def _tell_anybody(self, envelope: RequestEnvelope) -> Response:
+        reply = self._public[envelope.payloadtype](envelope.payload)
+        return Response(200, reply_envelope(envelope.payloadtype, encode(reply)))
+
+    def _find(self, signed: Signed) -> Rpc:
+        rpc = REGISTRY.get(signed.payloadtype)
+        if rpc is not None and rpc.kind in (Kind.COMMAND, Kind.QUERY):
+            return rpc
+        shown = signed.payloadtype[:_NAME_SHOWN]
+        self._recorder.note(signed._replace(payloadtype=shown))
+        hint = ""
+        if not shown:
+            hint = (
+                "empty (this usually means the client is misconfigured - check that COLONIES_PRVKEY "
+                "and other environment variables are set correctly)"
+            )
+        raise Refusal(403, f"invalid rpcMsg.PayloadType: {shown}{hint}")
+
+    async def _reply(self, rpc: Rpc, signed: Signed, connection: Connection) -> bytes:
+        if rpc.kind is Kind.QUERY:
+            self._recorder.note(signed)
+            return await self._query(rpc, signed)
+        try:
+            message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
+            partition = self._replica.partition_of(rpc, message)
+            if partition is None:
+                return await self._everywhere(rpc, signed, message)
+            view = View(self._replica.states[partition], signed.caller)
+            known = self._admit(rpc, view, signed, message)
+        except Refusal:
+            self._recorder.note(signed)
+            raise
+        if known is not None:
+            self._recorder.note(signed)
+            return known
+        if rpc.payloadtype == _ASSIGN:
+            return await self._assign(view, partition, signed, message, connection)
+        return await self._command(signed, message, partition)
+
+    async def _query(self, rpc: Rpc, signed: Signed) -> bytes:
+        if self._replica.fault is not None:
+            raise Refusal(503, f"The server cannot answer now: {self._replica.fault}")
+        message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
+        partition = self._replica.partition_of(rpc, message)
+        states = self._replica.states if partition is None else [self._replica.states[partition]]
+        views = [View(state, signed.caller) for state in states]
+        reply = answer(views, rpc, message)
+        executor = views[0].executor
+        if executor is not None:
+            self._hear(partition or 0, executor)
+        handler = self._handlers.get(rpc.payloadtype)
+        return encode(reply if handler is None else await handler(reply, message))
+
+    async def _command(self, signed: Signed, message: Message[Any], partition: int) -> bytes:
+        done = await self._recorder.command(signed, message, partition)
+        if done.refusal is not None:
+            raise done.refusal
+        return done.reply
+
+    async def _everywhere(self, rpc: Rpc, signed: Signed, message: Message[Any]) -> bytes:
+        """Do a command about the whole server in every partition; the last one's reply stands for all.
+
+        A repeat goes on with the partitions that the first attempt did not reach: the others may refuse
+        the caller by now.
+        """
+        reply: bytes | None = None
+        refusal = Refusal(403, "Access denied")
+        for partition, state in enumerate(self._replica.states):
+            try:
+                known = self._admit(rpc, View(state, signed.caller), signed, message)
+            except Refusal as refused_here:
+                refusal = refused_here
+            else:
+                reply = await self._command(signed, message, partition) if known is None else known
+        if reply is None:
+            raise refusal
+        return reply
+
+    def _admit(self, rpc: Rpc, view: View, signed: Signed, message: Message[Any]) -> bytes | None:
+        """The reply that the same signed bytes got before; None if this is new and the caller may ask for it.
+
+        Raises:
+            Refusal: the caller may not ask, or the first one was refused.
+        """
+        known = _repeated(view.state, signed, message) if message.nonce else None
+        if known is None:
+            authorise(rpc, view, message)
+        return known
+
+    async def _assign(
+        self, view: View, partition: int, signed: Signed, message: Message[Any], connection: Connection
+    ) -> bytes:
+        if not isinstance(message, AssignProcess):
+            raise TypeError(f"{signed.payloadtype} carries a {type(message).__name__}")
+        recorded = False
+        try:
+            executor, limits = read_demand(view, message)
+            demand = self._demands.ask(signed, message, executor, limits, partition, connection)
+            if demand.watch is not None:
+                self._hear(partition, executor)
+            done = await demand.answer
+            recorded = done.offset >= 0
+            if done.refusal is not None:
+                raise done.refusal
+        except Refusal:
+            if not recorded:
+                self._recorder.note(signed)
+                if view.executor is not None:
+                    self._hear(partition, view.executor)
+            raise
+        return done.reply
+
+
+def _repeated(state: State, signed: Signed, message: Message[Any]) -> bytes | None:
+    applied = state.nonces.repeated(signed.caller, message.nonce, signed.digest)
+    return None if applied is None else bytes(replayed(applied))
+
+
+def refused(refusal: Refusal) -> Response:
+    """The answer that carries a refusal."""
+    retry_after = 1 if refusal.status in (429, 503) else 0
+    return Response(refusal.status, error_envelope(refusal.status, refusal.message), retry_after)
+
+
+async def _offload(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a function; in a thread if what it reads is large."""
+    if size < _LARGE_BYTES:
+        return function(*arguments, **named)
+    return await asyncio.to_thread(function, *arguments, **named)

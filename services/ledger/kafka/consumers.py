@@ -1,0 +1,40 @@
+"""Consumers that are connected, or an error that says why not."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from services.ledger.base import LedgerUnavailable
+from services.ledger.kafka.settings import KafkaSettings
+
+__all__ = ["connect_consumer", "reason_of"]
+
+
+async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
+    """A consumer that is assigned nothing yet.
+
+    A broker answers one request of a connection after the other, and a fetch that waits for new records
+    holds up the rest for half a second: whoever must not wait has a consumer to himself.
+
+    Raises:
+        LedgerUnavailable: the brokers do not answer in time.
+    """
+    consumer = AIOKafkaConsumer(**settings.consumer())
+    try:
+        async with asyncio.timeout(settings.timeout_seconds):
+            await consumer.start()
+    except (KafkaError, TimeoutError) as error:
+        await consumer.stop()
+        raise LedgerUnavailable(f"Kafka at {settings.bootstrap_servers}: {reason_of(error)}") from error
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of Kafka says; a timeout says nothing itself."""
+    return str(error) or "no answer in time"

@@ -1,0 +1,1 @@
+"""A server process: ledger, replica, ingress, timekeeper and history, put together."""

@@ -1,0 +1,138 @@
+"""`GET /pubsub`: signed requests for subscriptions in, events out (protocol: logs-channels-realtime.md section 3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from colonyledger.wire import (
+    Executor,
+    Message,
+    SubscribeChannel,
+    SubscribeProcess,
+    SubscribeProcesses,
+)
+from msgspec.structs import replace
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from projections.event import Refusal
+from projections.messages import read_message
+from projections.realtime import colony_of
+from projections.registry import REGISTRY, Kind, Rpc
+from services.ingress.envelopes import Signed, open_envelope, verify
+from services.ingress.metrics import Metrics
+from services.ingress.recorder import Recorder
+from services.realtime.connection import Connection
+from services.realtime.hub import Hub
+from services.realtime.limits import RealtimeLimits
+from services.realtime.subscriptions import (
+    Asked,
+    ChannelSubscription,
+    ProcessesSubscription,
+    ProcessSubscription,
+)
+
+__all__ = ["Pubsub"]
+
+_NAME_SHOWN = 64
+"""Characters that are shown of a payload type that is no subscription."""
+
+
+class Pubsub:
+    """Serves websocket connections from a replica that has caught up. `hear` is told of every signed call."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        metrics: Metrics,
+        hear: Callable[[int, Executor], None],
+        limits: RealtimeLimits,
+    ) -> None:
+        self._recorder = recorder
+        self._replica = recorder.replica
+        self._metrics = metrics
+        self._hear = hear
+        self._limits = limits
+        self._hub = Hub()
+        self._replica.listeners.append(self._hub.on_fold)
+        self.connections = 0
+        """How many clients are connected."""
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions there are."""
+        return self._hub.subscriptions
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one client that has asked for a websocket, until one side hangs up."""
+        if self.connections >= self._limits.max_connections:
+            text = f"{self.connections} clients are connected to this server already"
+            await PlainTextResponse(text, 429, {"Retry-After": "1"})(scope, receive, send)
+            return
+        self.connections += 1
+        try:
+            await receive()  # says only that a client has asked
+            await send({"type": "websocket.accept"})
+            await Connection(self._limits, self._hub.remove).run(receive, send, self._on_request)
+        except OSError:
+            return  # the client was gone before it was accepted
+        finally:
+            self.connections -= 1
+
+    def _on_request(self, connection: Connection, body: bytes) -> None:
+        started = time.perf_counter()
+        payloadtype, status = "unknown", 200
+        try:
+            signed = verify(open_envelope(body))
+        except Refusal as refusal:
+            status = refusal.status
+            connection.reject(refusal)
+        else:
+            try:
+                rpc = self._find(signed)
+                payloadtype = rpc.payloadtype
+                self._subscribe(connection, rpc, signed)
+            except Refusal as refusal:
+                status = refusal.status
+                connection.refuse(refusal)
+        self._metrics.count(payloadtype, status, time.perf_counter() - started)
+
+    def _find(self, signed: Signed) -> Rpc:
+        rpc = REGISTRY.get(signed.payloadtype)
+        if rpc is not None and rpc.kind is Kind.SUBSCRIPTION:
+            return rpc
+        shown = signed.payloadtype[:_NAME_SHOWN]
+        self._recorder.note(signed._replace(payloadtype=shown))
+        raise Refusal(403, f"invalid rpcMsg.PayloadType: {shown}")
+
+    def _subscribe(self, connection: Connection, rpc: Rpc, signed: Signed) -> None:
+        self._recorder.note(signed)
+        message: Message[Any] = read_message(rpc, signed.payload)
+        if self._replica.fault is not None:
+            raise Refusal(503, f"Not ready: {self._replica.fault}")
+        if isinstance(message, SubscribeProcesses) and not message.colonyname:
+            message = replace(message, colonyname=colony_of(self._replica.states, signed.caller))
+        partition = self._replica.partition_of(rpc, message) or 0
+        asked = Asked(self._replica.states[partition], rpc, message, signed.caller)
+        view, subject = asked.judge()
+        if view.executor is not None:
+            self._hear(partition, view.executor)
+        subscription = _subscription(asked, connection, subject)
+        connection.add(subscription)
+        self._hub.add(subscription)
+        subscription.begin()
+
+
+def _subscription(
+    asked: Asked, connection: Connection, subject: Any
+) -> ProcessSubscription | ProcessesSubscription | ChannelSubscription:
+    message = asked.message
+    if isinstance(message, SubscribeProcess):
+        return ProcessSubscription(asked, connection, message, subject)
+    if isinstance(message, SubscribeProcesses):
+        return ProcessesSubscription(asked, connection, message)
+    if isinstance(message, SubscribeChannel):
+        return ChannelSubscription(asked, connection, message, *subject)
+    raise TypeError(f"{asked.rpc.payloadtype} has no subscription")

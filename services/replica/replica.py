@@ -1,0 +1,209 @@
+"""Follow the ledger, fold every record in order, and wake whoever waits for one."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from itertools import count
+from typing import Any, NamedTuple
+
+from colonyledger.record import Record
+from colonyledger.wire import Message, encode
+
+from projections.event import Event, Outcome, Refusal
+from projections.fold import apply
+from projections.ids import TAG_DIGITS, is_identity, tag_of
+from projections.registry import Rpc
+from projections.state import State
+from services.ledger import CodecError, Ledger, LedgerCorrupt, LedgerUnavailable, Position
+
+__all__ = ["Answer", "Listener", "Replica"]
+
+Listener = Callable[[Event, Outcome], None]
+"""Called after every fold, in order, before the next one; it must return at once."""
+
+_GC_THRESHOLD = 200_000
+"""Allocations between collections: nearly everything that lives, lives long (decision 17)."""
+
+logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What a command came to: the JSON of its reply, or its refusal."""
+
+    reply: bytes
+    refusal: Refusal | None
+    offset: int
+
+
+class _Waiter(NamedTuple):
+    future: asyncio.Future[Answer]
+    message: Message[Any]
+
+
+class Replica:
+    """The states of all partitions of a ledger, kept up to date.
+
+    `run` names this run of this node; with a sequence number it names each record that the node
+    appends, so that a reply finds its waiter when the record comes back in the log.
+    """
+
+    def __init__(self, ledger: Ledger, run: str) -> None:
+        self.ledger = ledger
+        self.run = run
+        self.states = [State() for _ in range(ledger.partitions)]
+        self.listeners: list[Listener] = []
+        self.orphan_listeners: list[Listener] = []
+        """Called for each record of this run whose caller was told that nobody knows what became of it."""
+        self._sequence = count()
+        self._waiters: dict[int, _Waiter] = {}
+        self._followers: list[asyncio.Task[None]] = []
+        self._ends: list[int] = []
+        self._caught_up = asyncio.Event()
+        self._broken: str | None = None
+
+    async def start(self) -> None:
+        """Begin to follow the ledger. Returns at once; `caught_up` waits for the end as of now.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be asked for its end.
+        """
+        self._ends = [await self.ledger.end(partition) for partition in range(self.ledger.partitions)]
+        self._look_whether_caught_up()
+        self._followers = [
+            asyncio.create_task(self._follow(partition), name=f"follow-{partition}")
+            for partition in range(self.ledger.partitions)
+        ]
+
+    async def stop(self) -> None:
+        """Stop following; whoever waits is told that the outcome is not known."""
+        for follower in self._followers:
+            follower.cancel()
+        await asyncio.gather(*self._followers, return_exceptions=True)
+        self._give_up("the server is stopping")
+
+    async def caught_up(self) -> None:
+        """Wait until everything is folded that was in the ledger at the start, or the replica is broken."""
+        await self._caught_up.wait()
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing more can be folded until the server is started again; None if nothing is wrong."""
+        return self._broken
+
+    @property
+    def fault(self) -> str | None:
+        """Why the replica cannot be used now, in words for an operator; None if it can."""
+        return self._broken or self.ledger.fault
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many records are folded, and how many were in the ledger at the start."""
+        return sum(state.next_offset for state in self.states), sum(self._ends)
+
+    def partition_of(self, rpc: Rpc, message: Message[Any]) -> int | None:
+        """The partition that a message is for; None if it is for all of them."""
+        if len(self.states) == 1:
+            return 0
+        home = rpc.home(message)
+        if rpc.locator is None and not home:
+            return None
+        if rpc.locator is not None and rpc.locator.by_id:
+            for partition, state in enumerate(self.states):
+                if state.is_alias(home):
+                    return partition
+            if is_identity(home):
+                return int(home[:TAG_DIGITS], 16) % len(self.states)
+        return int(tag_of(home), 16) % len(self.states)
+
+    def execute(self, partition: int, record: Record, message: Message[Any]) -> asyncio.Future[Answer]:
+        """Append a command; the future is done when it is durable and folded.
+
+        The future fails with LedgerUnavailable if it is not known whether the record was appended, and
+        with CodecError if the ledger takes no such record.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        if self._broken is not None:
+            future.set_exception(LedgerUnavailable(self._broken))
+            return future
+        sequence = record.sequence = next(self._sequence)
+        record.node = self.run
+        try:
+            appended = self.ledger.append(partition, record)
+        except CodecError as error:
+            future.set_exception(error)
+            return future
+        self._waiters[sequence] = _Waiter(future, message)
+
+        def settle(done: asyncio.Future[Position]) -> None:
+            error = LedgerUnavailable("cancelled") if done.cancelled() else done.exception()
+            if error is not None:
+                self._waiters.pop(sequence, None)
+                if not future.done():
+                    future.set_exception(error)
+
+        appended.add_done_callback(settle)
+        return future
+
+    async def _follow(self, partition: int) -> None:
+        state = self.states[partition]
+        try:
+            async for events in self.ledger.follow(partition, state.next_offset):
+                for event in events:
+                    self._fold(state, event)
+                if not self._caught_up.is_set():
+                    self._look_whether_caught_up()
+        except LedgerCorrupt as damage:
+            self._break(f"the ledger is damaged at {damage}; nothing after it is folded")
+        except Exception:
+            logger.exception("a record could not be folded")
+            self._break(f"folding partition {partition} stopped at offset {state.next_offset} by an error")
+
+    def _fold(self, state: State, event: Event) -> None:
+        own = event.record.node == self.run
+        waiter = self._waiters.get(event.record.sequence) if own else None
+        if waiter is not None:
+            event.message = waiter.message
+        outcome = apply(state, event)
+        for failure in outcome.failures:
+            logger.error("a rule failed at offset %d", event.offset, exc_info=failure)
+        self._tell(self.listeners, event, outcome)
+        if waiter is not None:
+            if not waiter.future.done():
+                reply = b"" if outcome.reply is None else encode(outcome.reply)
+                waiter.future.set_result(Answer(reply, outcome.refusal, event.offset))
+            # Not earlier: if anything of this fails, the waiter has to be told as well.
+            del self._waiters[event.record.sequence]
+        elif own:
+            self._tell(self.orphan_listeners, event, outcome)
+
+    def _tell(self, listeners: list[Listener], event: Event, outcome: Outcome) -> None:
+        for listener in listeners:
+            try:
+                listener(event, outcome)
+            except Exception:
+                # What only listens must not stop the fold.
+                logger.exception("a listener failed at offset %d", event.offset)
+
+    def _break(self, reason: str) -> None:
+        """Nothing more is folded: tell whoever waits for it."""
+        logger.critical(reason)
+        self._broken = reason
+        self._give_up(reason)
+        self._caught_up.set()
+
+    def _give_up(self, reason: str) -> None:
+        for waiter in self._waiters.values():
+            if not waiter.future.done():
+                waiter.future.set_exception(LedgerUnavailable(reason))
+        self._waiters.clear()
+
+    def _look_whether_caught_up(self) -> None:
+        if all(state.next_offset >= end for state, end in zip(self.states, self._ends, strict=True)):
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(_GC_THRESHOLD)
+            self._caught_up.set()

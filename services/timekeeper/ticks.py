@@ -1,0 +1,74 @@
+"""Deadlines fire without anybody calling: a tick is appended when the wall clock passes the earliest one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from colonyledger.wire import SECOND
+
+from projections.event import Event, Outcome
+from projections.system import Tick
+from services.ledger import LedgerUnavailable
+from services.replica import Answer, Replica, SystemWriter
+
+__all__ = ["Ticker"]
+
+_AGAIN_SECONDS = 0.1
+"""Pause before the next tick if the log's clock was behind the node's, or the ledger away."""
+
+_LONGEST_SLEEP = 3600.0
+"""Longest pause of one timer, in seconds."""
+
+logger = logging.getLogger(__name__)
+
+
+class Ticker:
+    """One per partition. It sleeps until the partition's earliest deadline and appends a tick then."""
+
+    def __init__(self, replica: Replica, partition: int, writer: SystemWriter) -> None:
+        self._state = replica.states[partition]
+        self._partition = partition
+        self._writer = writer
+        self._due: int | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._ticking = False
+        replica.listeners.append(self._on_fold)
+
+    def start(self) -> None:
+        """Begin to watch the deadlines. Call it once the replica has caught up."""
+        self._ticking = True
+        self._set_alarm()
+
+    def stop(self) -> None:
+        """Append no more ticks."""
+        self._ticking = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _on_fold(self, event: Event, outcome: Outcome) -> None:
+        if self._ticking and event.partition == self._partition and self._state.timers.earliest != self._due:
+            self._set_alarm()
+
+    def _set_alarm(self, at_least: float = 0.0) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None
+        self._due = self._state.timers.earliest
+        if self._due is not None and self._ticking:
+            delay = min(max((self._due - time.time_ns()) / SECOND, at_least), _LONGEST_SLEEP)
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._state.timers.prune(self._state)
+        if self._due == self._state.timers.earliest and self._due is not None and time.time_ns() >= self._due:
+            self._writer.append(self._partition, Tick()).add_done_callback(self._ticked)
+        else:
+            self._set_alarm()
+
+    def _ticked(self, done: asyncio.Future[Answer]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None and not isinstance(error, LedgerUnavailable):
+            logger.error("a tick failed", exc_info=error)
+        self._set_alarm(_AGAIN_SECONDS)
