@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import projections.fold  # noqa: F401 (it registers every RPC)
@@ -70,7 +71,7 @@ def _sentence(documented: object) -> str:
     return (documented.__doc__ or "").partition("\n")[0].partition(" (")[0].rstrip(".").replace("|", "\\|")
 
 
-def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [title, "", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in sorted(rows)]
     return "\n".join(lines) + "\n"

@@ -22,8 +22,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame  # type: ignore[import-untyped]
-from backports import zstd
 from chdb import session
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 INSERT = re.compile(rb"\s*(INSERT\s+INTO\s+.+?)\s+FORMAT\s+(\w+)\s*?(?:\n|\Z)", re.IGNORECASE | re.DOTALL)
 FORMAT = re.compile(r"\s+FORMAT\s+(\w+)\s*\Z", re.IGNORECASE)
