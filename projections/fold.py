@@ -22,6 +22,7 @@ from projections import (  # noqa: F401 (importing a domain registers its RPCs)
     functions,
     generators,
     histories,
+    history,
     identities,
     locations,
     logs,

@@ -206,20 +206,20 @@ def _moved(turn: Turn, colony: Colony, process: LiveProcess, before: int) -> Non
     if graph is not None:
         graph.counts[before] -= 1
         graph.counts[record.state] += 1
-        _derive(turn, colony, graph)
+        _derive(turn, colony, graph, put_back=record.state == _WAITING)
 
 
-def _derive(turn: Turn, colony: Colony, graph: LiveGraph) -> None:
+def _derive(turn: Turn, colony: Colony, graph: LiveGraph, *, put_back: bool) -> None:
+    """Set the state that follows from the members'; an end is set anew but by a put-back (workflows.md section 4)."""
     record = graph.record
     state = graph.derived_state
-    if state in FINAL:
+    if state in FINAL and not put_back:
         record.endtime = turn.moment
     if state == record.state:
         return
     if record.state == _WAITING and state == _RUNNING:
         record.starttime = turn.moment
     if state in FINAL:
-        record.endtime = turn.moment
         _release_cron(turn, colony, graph)
     colony.graphs.set_state(graph, state)
     turn.tell(GraphChanged(colony.record.name, graph))

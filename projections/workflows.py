@@ -223,11 +223,10 @@ def remove_all_process_graphs(turn: Turn, message: RemoveAllProcessGraphs, colon
 
 @command(CancelProcessGraph, Role.MEMBER, located_graph("cancel"), "cancel processgraph")
 def cancel_process_graph(turn: Turn, message: CancelProcessGraph, found: FoundGraph) -> Empty:
-    """Cancel what has not finished of a workflow; one that has finished stays as it is (quirk W6)."""
+    """Cancel what has not finished of a workflow; what has finished stays as it is (quirk W6)."""
     colony, graph = found
-    if not graph.is_final:
-        for processid in graph.members:
-            process = colony.processes.by_id[processid]
-            if process.record.state not in FINAL:
-                lifecycle.cancel(turn, colony, process)
+    for processid in graph.members:
+        process = colony.processes.by_id[processid]
+        if process.record.state not in FINAL:
+            lifecycle.cancel(turn, colony, process)
     return Empty()

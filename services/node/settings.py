@@ -93,7 +93,9 @@ class NodeSettings:
             raise SettingsError(
                 f"{_called('server_id')} must be the id of a key, 64 lower-case hexadecimal digits"
             )
-        if self.history not in ("none", "chdb") and not self.history.startswith("clickhouse://"):
+        if self.history not in ("none", "chdb") and not self.history.startswith(
+            ("clickhouse://", "clickhouses://")
+        ):
             raise SettingsError(
                 f"{_called('history')} must be none, chdb or clickhouse://…, not {self.history!r}"
             )
