@@ -115,8 +115,8 @@ async def counted(http: httpx.AsyncClient, name: str) -> float:
 
 
 def client_of(server: Server) -> httpx.AsyncClient:
-    """A client that opens as many connections as it needs."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    """A client that opens as many connections as it needs, up to a hundred."""
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=None)
     return httpx.AsyncClient(base_url=server.url, timeout=PATIENCE, limits=limits, verify=False)
 
 
