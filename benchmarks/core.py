@@ -36,6 +36,7 @@ from projections.fold import apply
 from projections.state import State
 from projections.system import Rules
 from services.ledger import EmbeddedLedger
+from services.replica.replica import GC_THRESHOLD
 
 __all__ = ["fold_rates", "replay_rates"]
 
@@ -84,6 +85,7 @@ class _Script:
         """Seconds of processor time that folding took, and the replies."""
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         started = time.process_time()
         outcomes = [apply(self.state, event) for event in events]
         seconds = time.process_time() - started
@@ -144,6 +146,7 @@ async def replay_rates(directory: Path, number: int) -> dict[str, float]:
         reading = time.perf_counter() - started
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         state = State()
         started = time.perf_counter()
         async for events in ledger.read(0):

@@ -19,12 +19,12 @@ from projections.registry import Rpc
 from projections.state import State
 from services.ledger import CodecError, Ledger, LedgerCorrupt, LedgerUnavailable, Position
 
-__all__ = ["Answer", "Listener", "Replica"]
+__all__ = ["GC_THRESHOLD", "Answer", "Listener", "Replica"]
 
 Listener = Callable[[Event, Outcome], None]
 """Called after every fold, in order, before the next one; it must return at once."""
 
-_GC_THRESHOLD = 200_000
+GC_THRESHOLD = 200_000
 """Allocations between collections: nearly everything that lives, lives long (decision 17)."""
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Replica:
             LedgerUnavailable: the ledger cannot be asked for its end.
         """
         self._ends = [await self.ledger.end(partition) for partition in range(self.ledger.partitions)]
+        gc.set_threshold(GC_THRESHOLD)
         self._look_whether_caught_up()
         self._followers = [
             asyncio.create_task(self._follow(partition), name=f"follow-{partition}")
@@ -205,5 +206,4 @@ class Replica:
         if all(state.next_offset >= end for state, end in zip(self.states, self._ends, strict=True)):
             gc.collect()
             gc.freeze()
-            gc.set_threshold(_GC_THRESHOLD)
             self._caught_up.set()

@@ -178,6 +178,16 @@ def processid_in(answer: Answer) -> str:
     return decode(answer.reply, Process).processid
 
 
+async def answer_to(demand: Demand) -> Answer:
+    """What a demand is told, sooner or later.
+
+    Raises:
+        LedgerUnavailable: it is told that nobody knows.
+    """
+    async with asyncio.timeout(60):
+        return await asyncio.shield(demand.answer)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so in this process."""
     async with asyncio.timeout(60):

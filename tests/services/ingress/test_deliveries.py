@@ -11,7 +11,7 @@ from colonyledger.wire import AssignProcess, ProcessState, RejectExecutor, Remov
 
 from projections.event import Refusal
 from services.ledger import LedgerUnavailable
-from tests.services.unsteady import COLONY, Client, Desk, processid_in, until
+from tests.services.unsteady import COLONY, Client, Desk, answer_to, processid_in, until
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_a_client_that_hangs_up_while_its_assignment_is_written(desk: Desk
     waiting = desk.ask(second, there)
     gone.hang_up()
     desk.ledger.release()
-    assert processid_in(await waiting.answer) == processid
+    assert processid_in(await answer_to(waiting)) == processid
     process = desk.process(processid)
     assert process.record.assignedexecutorid == second.id
     assert process.record.retries == 0
@@ -66,7 +66,7 @@ async def test_a_nonce_whose_assignment_was_given_back_may_be_used_again(desk: D
     process = desk.process(processid)
     await until(lambda: process.attempt == 1 and process.record.state == ProcessState.WAITING)
     again = desk.ask(worker, Client(), nonce="n1")
-    assert processid_in(await again.answer) == processid
+    assert processid_in(await answer_to(again)) == processid
 
 
 async def test_an_assignment_that_nobody_knew_of_is_given_back(desk: Desk) -> None:
@@ -77,9 +77,9 @@ async def test_an_assignment_that_nobody_knew_of_is_given_back(desk: Desk) -> No
     asked = desk.ask(first, Client())
     desk.ledger.silent = False
     with pytest.raises(LedgerUnavailable, match="nobody knows"):
-        await asked.answer
+        await answer_to(asked)
     again = desk.ask(second, Client())
-    assert processid_in(await again.answer) == processid
+    assert processid_in(await answer_to(again)) == processid
     assert desk.process(processid).record.assignedexecutorid == second.id
 
 
@@ -97,7 +97,7 @@ async def test_a_request_that_went_on_over_another_connection_is_answered_there(
     refusal = (await answer).refusal
     assert refusal is not None
     assert refusal.status == 409
-    assert processid_in(await again.answer) == processid
+    assert processid_in(await answer_to(again)) == processid
     assert desk.process(processid).record.state == ProcessState.RUNNING
 
 
@@ -116,7 +116,7 @@ async def test_a_lost_race_puts_the_demand_back_at_its_place(desk: Desk) -> None
     assert not oldest.answer.done()
     assert not second.answer.done()
     processid = await desk.submit()
-    assert processid_in(await oldest.answer) == processid
+    assert processid_in(await answer_to(oldest)) == processid
     assert not second.answer.done()
 
 
@@ -135,7 +135,7 @@ async def test_a_lost_race_after_the_end_of_the_time(desk: Desk) -> None:
     await until(lambda: asked.is_over)
     assert not asked.answer.done()
     desk.ledger.release()
-    refusal = (await asked.answer).refusal
+    refusal = (await answer_to(asked)).refusal
     assert refusal is not None
     assert refusal.status == 404
     assert desk.demands.parked == 0
@@ -145,28 +145,35 @@ async def test_a_lost_race_after_the_end_of_the_time(desk: Desk) -> None:
 async def test_who_loses_its_rights_on_the_way_leaves_the_process_to_the_next(
     desk: Desk, message: type[RejectExecutor | RemoveExecutor]
 ) -> None:
+    """The dismissal is in the ledger between the submit and the request that the submit has woken."""
     first, second = await desk.executor("first"), await desk.executor("second")
-    processid = await desk.submit()
-    desk.ledger.hold = True
-    dismissal = desk.execute(desk.owner, message(colonyname=COLONY, executorname="first"))
     asked, waiting = desk.ask(first, Client()), desk.ask(second, Client())
+    desk.ledger.hold = True
+    submitting = asyncio.ensure_future(desk.submit())
+    await asyncio.sleep(0)
+    dismissal = desk.execute(desk.owner, message(colonyname=COLONY, executorname="first"))
     desk.ledger.release()
     assert (await dismissal).refusal is None
-    refusal = (await asked.answer).refusal
+    refusal = (await answer_to(asked)).refusal
     assert refusal is not None
     assert refusal.status == 403
-    assert processid_in(await waiting.answer) == processid
+    assert processid_in(await answer_to(waiting)) == await submitting
 
 
 async def test_when_the_ledger_fails_the_others_are_served_later(desk: Desk) -> None:
     first, second = await desk.executor("first"), await desk.executor("second")
-    processid = await desk.submit()
-    desk.ledger.hold = True
     asked, waiting = desk.ask(first, Client()), desk.ask(second, Client())
+    desk.ledger.hold = True
+    submitting = asyncio.ensure_future(desk.submit())
+    await asyncio.sleep(0)
+    desk.ledger.release()
+    desk.ledger.hold = True
+    processid = await submitting
+    await until(lambda: desk.ledger.held == 1)
     desk.ledger.refuse()
     with pytest.raises(LedgerUnavailable):
-        await asked.answer
-    assert processid_in(await waiting.answer) == processid
+        await answer_to(asked)
+    assert processid_in(await answer_to(waiting)) == processid
 
 
 async def test_the_time_begins_anew_on_another_connection(desk: Desk) -> None:
@@ -186,7 +193,7 @@ async def test_after_the_end_nobody_is_parked(desk: Desk) -> None:
     desk.demands.close()
     late = desk.ask(worker, Client())
     for demand in (parked, late):
-        refusal = (await demand.answer).refusal
+        refusal = (await answer_to(demand)).refusal
         assert refusal is not None
         assert (refusal.status, refusal.message) == (503, "The server is stopping; ask again")
     assert desk.demands.parked == 0
