@@ -105,16 +105,14 @@ class Demand:
 class Line:
     """The demands of one colony and executor type, oldest first."""
 
-    __slots__ = ("held_back", "parked", "place", "recorded")
+    __slots__ = ("parked", "place", "recorded")
 
     def __init__(self, place: tuple[str, str]) -> None:
         self.place = place
         """The colony's name and the executor type."""
         self.parked: dict[int, Demand] = {}
         self.recorded = 0
-        """How many demands are on their way through the ledger."""
-        self.held_back = False
-        """Whether something may wait that nobody is on the way to, so that the parked ones are to be served."""
+        """How many demands are on their way through the ledger, each to one of the processes that wait."""
 
     def park(self, demand: Demand) -> None:
         """Put a demand at its place: at the end, or back where it was."""

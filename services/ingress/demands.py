@@ -107,7 +107,6 @@ class Demands:
         if serve:
             self._record(line, demand)
         else:
-            line.held_back = line.held_back or available
             self._park(line, demand)
         return demand
 
@@ -208,20 +207,17 @@ class Demands:
             self._settle(demand, done.result())
         else:
             self._refused(line, demand, done.result())
-        if line.held_back:
-            line.held_back = False
-            self._serve(line)
         self._drop_if_empty(line)
 
     def _refused(self, line: Line, demand: Demand, answer: Answer) -> None:
         """Nothing was taken: what this demand was recorded for may still be there for another one."""
-        line.held_back = True
         if answer.refusal is not None and answer.refusal.passing and demand.may_wait:
             self._park(line, demand)
         elif demand.is_over:
             self._settle(demand, self._too_late(demand))
         else:
             self._settle(demand, answer)
+        self._serve(line)
 
     def _give_back(self, partition: int, answer: Answer) -> None:
         """Let a process go back to the queue: nobody is there to take it."""
@@ -264,7 +260,6 @@ class Demands:
                 return
             queue = colony.processes.queue
             if queue.waiting(demand.executor.executortype) <= line.recorded:
-                line.held_back = bool(line.recorded)
                 return
             if queue.best(demand.executor, demand.limits) is not None:
                 self._unpark(line, demand)

@@ -120,14 +120,12 @@ class ServerNode:
         for heard in self._heard:
             heard.stop()
         self.api = self.pubsub = None
-        if self._ledger is not None:
-            await self._ledger.close()
+        # Together: each may have to wait for what does not answer.
+        await asyncio.gather(*(log.close() for log in (self._ledger, self._reads) if log is not None))
         if self._replica is not None:
             await self._replica.stop()
         if self._historian is not None:
             await self._historian.close()
-        if self._reads is not None:
-            await self._reads.close()
 
     def drain(self) -> None:
         """Send parked executors away so that the server can stop."""
