@@ -138,8 +138,7 @@ class Api:
             partition = self._replica.partition_of(rpc, message)
             if partition is None:
                 return await self._everywhere(rpc, signed, message)
-            view = View(self._replica.states[partition], signed.caller)
-            known = self._admit(rpc, view, signed, message)
+            partition, view, known = await self._find_home(rpc, partition, signed, message)
         except Refusal:
             self._recorder.note(signed)
             raise
@@ -155,14 +154,56 @@ class Api:
             raise Refusal(503, f"The server cannot answer now: {self._replica.fault}")
         message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
         partition = self._replica.partition_of(rpc, message)
-        states = self._replica.states if partition is None else [self._replica.states[partition]]
-        views = [View(state, signed.caller) for state in states]
-        reply = answer(views, rpc, message)
+        if partition is None:
+            await self._replica.catch_up()
+        else:
+            await self._replica.catch_up(partition)
+        try:
+            views, reply = self._answer(rpc, partition, signed, message)
+        except Refusal:
+            if not self._may_be_elsewhere(rpc):
+                raise
+            await self._replica.catch_up()
+            partition = self._replica.partition_of(rpc, message)
+            views, reply = self._answer(rpc, partition, signed, message)
         executor = views[0].executor
         if executor is not None:
             self._hear(partition or 0, executor)
         handler = self._handlers.get(rpc.payloadtype)
         return encode(reply if handler is None else await handler(reply, message))
+
+    def _answer(
+        self, rpc: Rpc, partition: int | None, signed: Signed, message: Message[Any]
+    ) -> tuple[list[View], Any]:
+        states = self._replica.states if partition is None else [self._replica.states[partition]]
+        views = [View(state, signed.caller) for state in states]
+        return views, answer(views, rpc, message)
+
+    def _may_be_elsewhere(self, rpc: Rpc) -> bool:
+        """Whether an id that is not known may be an alias that another node has just brought into any partition."""
+        by_id = rpc.locator is not None and rpc.locator.by_id
+        return by_id and self._replica.ledger.is_shared and len(self._replica.states) > 1
+
+    async def _find_home(
+        self, rpc: Rpc, partition: int, signed: Signed, message: Message[Any]
+    ) -> tuple[int, View, bytes | None]:
+        """The partition of a command, the caller's view of it, and what `_admit` gives.
+
+        Nobody is refused before everything is folded that other nodes have acknowledged.
+        """
+        view = View(self._replica.states[partition], signed.caller)
+        try:
+            return partition, view, self._admit(rpc, view, signed, message)
+        except Refusal:
+            if not self._replica.ledger.is_shared:
+                raise
+        if self._may_be_elsewhere(rpc):
+            await self._replica.catch_up()
+            partition = self._replica.partition_of(rpc, message) or partition
+        else:
+            await self._replica.catch_up(partition)
+        view = View(self._replica.states[partition], signed.caller)
+        return partition, view, self._admit(rpc, view, signed, message)
 
     async def _command(self, signed: Signed, message: Message[Any], partition: int) -> bytes:
         done = await self._recorder.command(signed, message, partition)
@@ -178,6 +219,7 @@ class Api:
         """
         reply: bytes | None = None
         refusal = Refusal(403, "Access denied")
+        await self._replica.catch_up()
         for partition, state in enumerate(self._replica.states):
             try:
                 known = self._admit(rpc, View(state, signed.caller), signed, message)
@@ -206,6 +248,8 @@ class Api:
         if not isinstance(message, AssignProcess):
             raise TypeError(f"{signed.payloadtype} carries a {type(message).__name__}")
         recorded = False
+        if message.timeout <= 0:
+            await self._replica.catch_up(partition)
         try:
             executor, limits = read_demand(view, message)
             demand = self._demands.ask(signed, message, executor, limits, partition, connection)

@@ -71,6 +71,10 @@ class Ledger(Protocol):
         """How many partitions the ledger was created with."""
 
     @property
+    def is_shared(self) -> bool:
+        """Whether others may append to it at the same time."""
+
+    @property
     def fault(self) -> str | None:
         """Why the ledger cannot be used at the moment, in words for an operator; None if it can."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import Receive, Send
@@ -22,6 +22,10 @@ __all__ = ["Connection"]
 _NORMAL, _POLICY, _TRY_AGAIN = 1000, 1008, 1013
 
 logger = logging.getLogger(__name__)
+
+
+OnRequest = Callable[["Connection", bytes], Awaitable[None]]
+"""Serves one frame of a client; the next one is read when it is done."""
 
 
 class _Close(NamedTuple):
@@ -51,9 +55,7 @@ class Connection:
         """Closes the connection while it has no subscription, gives it up while it is closing."""
         self._writer: asyncio.Task[None] | None = None
 
-    async def run(
-        self, receive: Receive, send: Send, on_request: Callable[[Connection, bytes], None]
-    ) -> None:
+    async def run(self, receive: Receive, send: Send, on_request: OnRequest) -> None:
         """Serve the client until one side hangs up; `on_request` is called with each frame that it sends."""
         self._wait_for_subscription()
         reader = asyncio.create_task(self._read(receive, on_request))
@@ -135,7 +137,7 @@ class Connection:
         self._set_alarm(self.limits.drain_seconds, self._give_up)
         self._wake.set()
 
-    async def _read(self, receive: Receive, on_request: Callable[[Connection, bytes], None]) -> None:
+    async def _read(self, receive: Receive, on_request: OnRequest) -> None:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -143,7 +145,7 @@ class Connection:
             text = message.get("text")
             self._binary = text is None
             if self._close is None:
-                on_request(self, message["bytes"] if text is None else text.encode())
+                await on_request(self, message["bytes"] if text is None else text.encode())
             await asyncio.sleep(0)  # a client that sends without pause must not keep others waiting
 
     async def _write(self, send: Send) -> None:

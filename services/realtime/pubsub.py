@@ -24,6 +24,7 @@ from projections.registry import REGISTRY, Kind, Rpc
 from services.ingress.envelopes import Signed, open_envelope, verify
 from services.ingress.metrics import Metrics
 from services.ingress.recorder import Recorder
+from services.ledger import LedgerUnavailable
 from services.realtime.connection import Connection
 from services.realtime.hub import Hub
 from services.realtime.limits import RealtimeLimits
@@ -81,7 +82,7 @@ class Pubsub:
         finally:
             self.connections -= 1
 
-    def _on_request(self, connection: Connection, body: bytes) -> None:
+    async def _on_request(self, connection: Connection, body: bytes) -> None:
         started = time.perf_counter()
         payloadtype, status = "unknown", 200
         try:
@@ -93,7 +94,10 @@ class Pubsub:
             try:
                 rpc = self._find(signed)
                 payloadtype = rpc.payloadtype
-                self._subscribe(connection, rpc, signed)
+                await self._subscribe(connection, rpc, signed)
+            except LedgerUnavailable as error:
+                status = 503
+                connection.refuse(Refusal(503, f"The ledger does not answer: {error}"))
             except Refusal as refusal:
                 status = refusal.status
                 connection.refuse(refusal)
@@ -107,11 +111,12 @@ class Pubsub:
         self._recorder.note(signed._replace(payloadtype=shown))
         raise Refusal(403, f"invalid rpcMsg.PayloadType: {shown}")
 
-    def _subscribe(self, connection: Connection, rpc: Rpc, signed: Signed) -> None:
+    async def _subscribe(self, connection: Connection, rpc: Rpc, signed: Signed) -> None:
         self._recorder.note(signed)
         message: Message[Any] = read_message(rpc, signed.payload)
         if self._replica.fault is not None:
             raise Refusal(503, f"Not ready: {self._replica.fault}")
+        await self._replica.catch_up()
         if isinstance(message, SubscribeProcesses) and not message.colonyname:
             message = replace(message, colonyname=colony_of(self._replica.states, signed.caller))
         partition = self._replica.partition_of(rpc, message) or 0

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -23,6 +24,12 @@ __all__ = ["GC_THRESHOLD", "Answer", "Listener", "Replica"]
 
 Listener = Callable[[Event, Outcome], None]
 """Called after every fold, in order, before the next one; it must return at once."""
+
+_Reader = tuple[int, int, asyncio.Future[None]]
+"""Who waits for an offset: the offset, a number that breaks ties, and the future."""
+
+_CATCH_UP_SECONDS = 10.0
+"""Longest wait for records that the ledger says it has."""
 
 GC_THRESHOLD = 200_000
 """Allocations between collections: nearly everything that lives, lives long (decision 17)."""
@@ -59,6 +66,8 @@ class Replica:
         """Called for each record of this run whose caller was told that nobody knows what became of it."""
         self._sequence = count()
         self._waiters: dict[int, _Waiter] = {}
+        self._readers: list[list[_Reader]] = [[] for _ in self.states]
+        self._readers_seen = count()
         self._followers: list[asyncio.Task[None]] = []
         self._ends: list[int] = []
         self._caught_up = asyncio.Event()
@@ -103,6 +112,18 @@ class Replica:
     def progress(self) -> tuple[int, int]:
         """How many records are folded, and how many were in the ledger at the start."""
         return sum(state.next_offset for state in self.states), sum(self._ends)
+
+    async def catch_up(self, *partitions: int) -> None:
+        """Wait until everything is folded that any node has acknowledged by now, in these partitions or in all.
+
+        Costs nothing when nobody else writes the ledger: what this node acknowledged, it has folded.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be asked, or does not give what it has.
+        """
+        if self.ledger.is_shared:
+            asked = partitions or range(len(self.states))
+            await asyncio.gather(*(self._fold_to_end(partition) for partition in asked))
 
     def partition_of(self, rpc: Rpc, message: Message[Any]) -> int | None:
         """The partition that a message is for; None if it is for all of them."""
@@ -149,12 +170,36 @@ class Replica:
         appended.add_done_callback(settle)
         return future
 
+    async def _fold_to_end(self, partition: int) -> None:
+        end = await self.ledger.end(partition)
+        if self.states[partition].next_offset >= end:
+            return
+        if self._broken is not None:
+            raise LedgerUnavailable(self._broken)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._readers[partition], (end, next(self._readers_seen), waiter))
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                await waiter
+        except TimeoutError:
+            folded = self.states[partition].next_offset
+            reason = f"{folded} of {end} records of partition {partition} are folded"
+            raise LedgerUnavailable(reason) from None
+
+    def _wake_readers(self, partition: int, folded: int) -> None:
+        readers = self._readers[partition]
+        while readers and readers[0][0] <= folded:
+            _, _, waiter = heappop(readers)
+            if not waiter.done():
+                waiter.set_result(None)
+
     async def _follow(self, partition: int) -> None:
         state = self.states[partition]
         try:
             async for events in self.ledger.follow(partition, state.next_offset):
                 for event in events:
                     self._fold(state, event)
+                self._wake_readers(partition, state.next_offset)
                 if not self._caught_up.is_set():
                     self._look_whether_caught_up()
         except LedgerCorrupt as damage:
@@ -201,6 +246,11 @@ class Replica:
             if not waiter.future.done():
                 waiter.future.set_exception(LedgerUnavailable(reason))
         self._waiters.clear()
+        for readers in self._readers:
+            for _, _, reader in readers:
+                if not reader.done():
+                    reader.set_exception(LedgerUnavailable(reason))
+            readers.clear()
 
     def _look_whether_caught_up(self) -> None:
         if all(state.next_offset >= end for state, end in zip(self.states, self._ends, strict=True)):

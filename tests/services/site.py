@@ -142,10 +142,24 @@ class Site:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self.leave()
+
+    def beside(self, server: Server) -> Site:
+        """The same colony through another server of the same ledger; `leave` it at the end."""
+        other = Site(server)
+        other.name, other.owner, other.user = self.name, self.owner, self.user
+        return other
+
+    async def leave(self) -> None:
+        """Hang up."""
         for poll in self._polls:
             poll.cancel()
         await asyncio.gather(*self._polls, return_exceptions=True)
         await self.http.aclose()
+
+    def poll(self) -> AssignProcess:
+        """What an executor that does not wait asks."""
+        return AssignProcess(colonyname=self.name, timeout=-1)
 
     async def post(self, body: bytes) -> httpx.Response:
         """Send a request body."""
@@ -199,7 +213,7 @@ class Site:
 
     async def nothing_for(self, worker: Worker) -> bool:
         """Whether an executor that does not wait gets nothing."""
-        return await self.refused(worker.identity, AssignProcess(colonyname=self.name, timeout=-1)) == NOTHING
+        return await self.refused(worker.identity, self.poll()) == NOTHING
 
     async def park(
         self,

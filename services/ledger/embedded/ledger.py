@@ -80,6 +80,11 @@ class EmbeddedLedger:
         return len(self._partitions)
 
     @property
+    def is_shared(self) -> bool:
+        """No: one process writes the files."""
+        return False
+
+    @property
     def fault(self) -> str | None:
         """Why the ledger cannot be written, in words for an operator; None if it can."""
         return self._lasting_fault() or (self._committer.fault if self._committer is not None else None)

@@ -73,6 +73,11 @@ class KafkaLedger:
         return len(self._tails)
 
     @property
+    def is_shared(self) -> bool:
+        """Yes: every node appends to the topic."""
+        return True
+
+    @property
     def fault(self) -> str | None:
         """Why the ledger cannot be used, in words for an operator; None if it can."""
         for tail in self._tails:
