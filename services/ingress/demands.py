@@ -28,6 +28,7 @@ from projections.event import (
 from projections.process import LiveProcess
 from projections.queue import Limits
 from projections.system import Undelivered
+from services.cluster import Alone, Membership, place_hash
 from services.ingress.connection import Connection
 from services.ingress.demand import Demand, Line, refusal
 from services.ingress.envelopes import Signed
@@ -39,6 +40,9 @@ __all__ = ["MAX_DEMAND_BYTES", "Demands"]
 MAX_DEMAND_BYTES = 64 * 1024
 """Largest payload of a request that may be parked."""
 
+_TURN_SECONDS = 0.05
+"""How long a node leaves a process to the one that goes before it."""
+
 _AGAIN_SECONDS = 1.0
 """Pause before the ledger is tried again after it failed."""
 
@@ -48,13 +52,20 @@ logger = logging.getLogger(__name__)
 
 
 class Demands:
-    """All demands that wait at this node. `limit` bounds how many may be parked."""
+    """All demands that wait at this node. `limit` bounds how many may be parked.
 
-    def __init__(self, recorder: Recorder, system: SystemWriter, limit: int) -> None:
+    Of the nodes of `membership` at which executors wait for a process, one goes first; the others
+    follow if it still waits a moment later.
+    """
+
+    def __init__(
+        self, recorder: Recorder, system: SystemWriter, limit: int, membership: Membership | None = None
+    ) -> None:
         self._recorder = recorder
         self._replica = recorder.replica
         self._system = system
         self._limit = limit
+        self._membership = membership or Alone()
         self._lines: dict[tuple[str, str], Line] = {}
         self._named: dict[tuple[str, str], Demand] = {}
         """Demands with a nonce that have no answer yet, by caller and nonce."""
@@ -118,13 +129,22 @@ class Demands:
             for demand in line.parked.values()
         ]
 
+    def wanted(self) -> tuple[int, ...]:
+        """Where executors wait at this node (`place_hash`)."""
+        return tuple(place_hash(*line.place) for line in self._lines.values() if line.parked)
+
     def close(self) -> None:
         """Send everybody away, and whoever comes from now on: the server is stopping."""
         self._closed = True
+        self.send_away("The server is stopping; ask again")
+
+    def send_away(self, reason: str) -> None:
+        """Have everybody who is parked ask again, so that another node may serve them."""
         for line in list(self._lines.values()):
             for demand in list(line.parked.values()):
                 self._unpark(line, demand)
-                self._settle(demand, _stopping())
+                self._settle(demand, refusal(503, reason))
+            self._drop_if_empty(line)
 
     def _check_room(self, signed: Signed) -> None:
         if self.parked >= self._limit:
@@ -174,8 +194,10 @@ class Demands:
 
     def _park(self, line: Line, demand: Demand) -> None:
         if self._closed:
-            self._settle(demand, _stopping())
+            self._settle(demand, refusal(503, "The server is stopping; ask again"))
             return
+        if not line.parked:
+            self._membership.changed()
         line.park(demand)
         self.parked += 1
         if demand.watch is None:
@@ -184,6 +206,8 @@ class Demands:
     def _unpark(self, line: Line, demand: Demand) -> None:
         del line.parked[demand.arrival]
         self.parked -= 1
+        if not line.parked:
+            self._membership.changed()
 
     def _drop_if_empty(self, line: Line) -> None:
         if not line.parked and not line.recorded and self._lines.get(line.place) is line:
@@ -285,6 +309,10 @@ class Demands:
         colony = self._replica.states[partition].colonies.get(process.colony)
         if colony is None or colony.paused:
             return
+        rank = self._membership.rank(process.record.processid, place_hash(*line.place))
+        if rank:
+            asyncio.get_running_loop().call_later(rank * _TURN_SECONDS, self._serve, line)
+            return
         demand = line.first_that_fits(process)
         if demand is not None:
             self._unpark(line, demand)
@@ -307,7 +335,3 @@ class Demands:
 
 class _Assigned(msgspec.Struct):
     processid: str
-
-
-def _stopping() -> Answer:
-    return refusal(503, "The server is stopping; ask again")

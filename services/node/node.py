@@ -7,11 +7,13 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from colonyledger.wire import Executor, GetCluster, payloadtype_of
 
 from projections.system import RULES_VERSION, Rules
+from services.cluster import Announcement, Membership
 from services.ingress.api import Api, Handler
 from services.ingress.app import Health
 from services.ingress.demands import Demands
@@ -19,7 +21,7 @@ from services.ingress.metrics import Metrics
 from services.ingress.recorder import Recorder
 from services.ledger import Ledger, LedgerUnavailable
 from services.node.chosen import chosen_settings
-from services.node.cluster import cluster_of
+from services.node.cluster import cluster_of, join, place_of
 from services.node.key import load_key
 from services.node.ledgers import open_ledgers
 from services.node.public import public_answers
@@ -36,6 +38,9 @@ __all__ = ["Prepare", "ServerNode"]
 
 _RETRY_SECONDS = 1.0
 """Pause between attempts to reach a ledger that is away."""
+
+_PATIENCE_SECONDS = 5.0
+"""How long executors wait at a node that has lost the ledger, if there are others."""
 
 Prepare = Callable[[Api], Awaitable[None]]
 """Something to do through RPCs before others may call any; done again if the ledger fails meanwhile."""
@@ -75,7 +80,9 @@ class ServerNode:
         self._heard: list[HeardFrom] = []
         self._waiting: ParkedExecutors | None = None
         self._historian: Historian | None = None
+        self._membership: Membership | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._away: asyncio.Task[None] | None = None
         self._register_metrics()
 
     async def start(self) -> None:
@@ -110,9 +117,12 @@ class ServerNode:
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
         self.drain()
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.gather(self._starting, return_exceptions=True)
+        for task in (self._starting, self._away):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        if self._membership is not None:
+            await self._membership.stop()
         for ticker in self._tickers:
             ticker.stop()
         if self._waiting is not None:
@@ -165,7 +175,9 @@ class ServerNode:
             await asyncio.sleep(_RETRY_SECONDS)
         writer = SystemWriter(replica, self._identity)
         await self._insist(lambda: self._put_rules_in_force(replica, writer))
-        api = self._make_api(replica, writer)
+        membership = self._membership = join(self.settings, self._run, self._describe)
+        await self._insist(membership.start)
+        api = self._make_api(replica, writer, membership)
         if self._prepare is not None:
             prepare = self._prepare
             await self._insist(lambda: prepare(api))
@@ -205,14 +217,18 @@ class ServerNode:
                 appends.append(writer.append(partition, rules))
         await asyncio.gather(*appends)
 
-    def _make_api(self, replica: Replica, writer: SystemWriter) -> Api:
+    def _make_api(self, replica: Replica, writer: SystemWriter, membership: Membership) -> Api:
         partitions = range(replica.ledger.partitions)
-        self._tickers = [Ticker(replica, partition, writer) for partition in partitions]
+        self._tickers = [
+            Ticker(replica, partition, writer, partial(membership.rank, f"partition {partition}"))
+            for partition in partitions
+        ]
         patience = self.settings.stale_executor_seconds
         interval = min(patience / 3, INTERVAL_SECONDS) if patience else INTERVAL_SECONDS
         self._heard = [HeardFrom(replica, partition, writer, interval) for partition in partitions]
         self._recorder = Recorder(replica, self._reads)
-        self._demands = Demands(self._recorder, writer, self.settings.max_parked_demands)
+        self._demands = Demands(self._recorder, writer, self.settings.max_parked_demands, membership)
+        self._away = asyncio.create_task(self._send_away_while_faulty(replica, self._demands, membership))
         for ticker in self._tickers:
             ticker.start()
         self._waiting = ParkedExecutors(self._demands.waiting, self._hear, patience / 3)
@@ -227,9 +243,35 @@ class ServerNode:
             ),
         )
         public = public_answers(self.settings, self.port)
-        handlers: dict[str, Handler] = {payloadtype_of(GetCluster): cluster_of(self.settings.host, self.port)}
+        handlers: dict[str, Handler] = {payloadtype_of(GetCluster): cluster_of(self._describe, membership)}
         handlers |= NO_HISTORY if self._historian is None else self._historian.handlers
         return Api(self._recorder, self._demands, self.metrics, self._hear, public, handlers)
+
+    async def _send_away_while_faulty(
+        self, replica: Replica, demands: Demands, membership: Membership
+    ) -> None:
+        """Send executors to the other nodes when this one has lost the ledger for a while."""
+        others = False
+        while True:
+            others = others or bool(membership.others)
+            if replica.fault is not None:
+                await asyncio.sleep(_PATIENCE_SECONDS)
+                if others and replica.fault is not None:
+                    demands.send_away(f"This server cannot serve now, ask again: {replica.fault}")
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _describe(self) -> Announcement:
+        host, port = place_of(self.settings, self.port)
+        replica, demands = self._replica, self._demands
+        return Announcement(
+            run=self._run,
+            name=socket.gethostname(),
+            host=host,
+            port=port,
+            ready=self.api is not None and self.health()["status"] == "ready",
+            folded=() if replica is None else tuple(state.next_offset for state in replica.states),
+            wanted=() if demands is None else demands.wanted(),
+        )
 
     def _hear(self, partition: int, executor: Executor) -> None:
         self._heard[partition].hear(executor)

@@ -31,6 +31,8 @@ class NodeSettings:
     """Address to listen on (COLONIES_SERVER_HTTP_HOST)."""
     port: int = 50080
     """Port to listen on (COLONIES_SERVER_HTTP_PORT, else COLONIES_SERVER_PORT); 0 takes a free one."""
+    advertised: str = ""
+    """`host:port` at which other nodes and clients reach this one; empty is the machine's name (LEDGER_ADVERTISED)."""
     data_dir: Path = Path("data")
     """Where the embedded ledger, the reads log, the history and the node's key are kept (LEDGER_DATA_DIR)."""
     ledger: str = ""
@@ -93,6 +95,9 @@ class NodeSettings:
             raise SettingsError(
                 f"{_called('server_id')} must be the id of a key, 64 lower-case hexadecimal digits"
             )
+        host, _, port = self.advertised.rpartition(":")
+        if self.advertised and not (host and port.isdecimal() and int(port) in range(1, 65_536)):
+            raise SettingsError(f"{_called('advertised')} must be host:port, not {self.advertised!r}")
         if self.history not in ("none", "chdb") and not self.history.startswith(
             ("clickhouse://", "clickhouses://")
         ):
@@ -133,6 +138,7 @@ class NodeSettings:
 _VARIABLES = {
     "host": ("COLONIES_SERVER_HTTP_HOST",),
     "port": ("COLONIES_SERVER_HTTP_PORT", "COLONIES_SERVER_PORT"),
+    "advertised": ("LEDGER_ADVERTISED",),
     "data_dir": ("LEDGER_DATA_DIR",),
     "ledger": ("LEDGER_URL",),
     "history": ("LEDGER_HISTORY",),

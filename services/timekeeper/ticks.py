@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from colonyledger.wire import SECOND
 
@@ -18,6 +19,9 @@ __all__ = ["Ticker"]
 _AGAIN_SECONDS = 0.1
 """Pause before the next tick if the log's clock was behind the node's, or the ledger away."""
 
+_TURN_SECONDS = 1.0
+"""How long a node leaves a deadline to the one that goes before it."""
+
 _LONGEST_SLEEP = 3600.0
 """Longest pause of one timer, in seconds."""
 
@@ -25,9 +29,19 @@ logger = logging.getLogger(__name__)
 
 
 class Ticker:
-    """One per partition. It sleeps until the partition's earliest deadline and appends a tick then."""
+    """One per partition. It sleeps until the partition's earliest deadline and appends a tick then.
 
-    def __init__(self, replica: Replica, partition: int, writer: SystemWriter) -> None:
+    `rank` says how many other nodes go before this one: each is given a second.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        partition: int,
+        writer: SystemWriter,
+        rank: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._rank = rank
         self._state = replica.states[partition]
         self._partition = partition
         self._writer = writer
@@ -57,7 +71,8 @@ class Ticker:
         self._alarm = None
         self._due = self._state.timers.earliest
         if self._due is not None and self._ticking:
-            delay = min(max((self._due - time.time_ns()) / SECOND, at_least), _LONGEST_SLEEP)
+            delay = max((self._due - time.time_ns()) / SECOND + self._rank() * _TURN_SECONDS, at_least)
+            delay = min(delay, _LONGEST_SLEEP)
             self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
 
     def _ring(self) -> None:

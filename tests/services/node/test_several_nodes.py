@@ -13,6 +13,7 @@ from colonyledger.wire import (
     ApproveExecutor,
     Conditions,
     FunctionSpec,
+    GetCluster,
     GetColonies,
     GetProcess,
     GetUsers,
@@ -25,7 +26,7 @@ from colonyledger.wire import (
 from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
 from tests.kafka_broker import KafkaBroker
-from tests.services.site import NOTHING, Refused, Site
+from tests.services.site import NOTHING, Refused, Site, eventually
 
 NODES = 3
 
@@ -96,3 +97,45 @@ async def test_work_finds_parked_executors_on_every_node(nodes: list[Site]) -> N
     for worker, process in zip(workers, assigned, strict=True):
         assert process.assignedexecutorid == worker.identity.id
         await nodes[1].close(worker, process)
+
+
+async def test_each_node_knows_the_others(nodes: list[Site]) -> None:
+    async def all_know_all() -> bool:
+        found = [await node.call(SERVER_OWNER, GetCluster()) for node in nodes]
+        places = [sorted((node.host, node.apiport) for node in cluster.nodes) for cluster in found]
+        leaders = {(cluster.leader.host, cluster.leader.apiport) for cluster in found}
+        expected = sorted((node.server.host, node.server.port) for node in nodes)
+        return all(each == expected for each in places) and len(leaders) == 1
+
+    await eventually(all_know_all)
+    await asyncio.to_thread(nodes[2].server.stop)
+    nodes.pop()
+
+    async def two_are_left() -> bool:
+        return len((await nodes[0].call(SERVER_OWNER, GetCluster())).nodes) == NODES - 1
+
+    await eventually(two_are_left)
+
+
+async def test_one_node_goes_first(nodes: list[Site]) -> None:
+    """A process that executors of every node wait for costs one assignment, and mostly no more records."""
+    workers = [await nodes[0].executor() for _ in nodes]
+
+    async def all_know_all() -> bool:
+        found = [await node.call(SERVER_OWNER, GetCluster()) for node in nodes]
+        return all(len(cluster.nodes) == NODES for cluster in found)
+
+    await eventually(all_know_all)
+    polls = [await node.park(worker) for node, worker in zip(nodes, workers, strict=True)]
+    await asyncio.sleep(0.5)
+    rounds = 12
+    before = await nodes[0].folded()
+    for _ in range(rounds):
+        process = await nodes[0].submit()
+        done, _ = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+        (poll,) = done
+        number = polls.index(poll)
+        assert (await poll).processid == process.processid
+        polls[number] = await nodes[number].park(workers[number])
+        await asyncio.sleep(0.2)
+    assert await nodes[0].folded() - before < rounds * 3

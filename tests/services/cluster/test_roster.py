@@ -1,0 +1,106 @@
+"""Who lives, and who goes first."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.cluster.announcements import decode, encode
+from services.cluster.roster import ALIVE_SECONDS, Announcement, Roster, place_hash
+from services.ledger import CodecError
+
+RUNS = ["a", "b", "c", "d"]
+
+
+def node(run: str, *wanted: int, ready: bool = True) -> Announcement:
+    return Announcement(run, "machine", "host", 50080, ready, (7, 8), wanted)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rosters(*announcements: Announcement) -> dict[str, Roster]:
+    """What each of some nodes knows when all have heard all."""
+    known = {each.run: Roster(each.run, Clock()) for each in announcements}
+    for roster in known.values():
+        for announcement in announcements:
+            roster.hear(announcement)
+    return known
+
+
+@given(st.text(max_size=20))
+def test_all_nodes_agree_on_the_order(subject: str) -> None:
+    known = rosters(*(node(run) for run in RUNS))
+    assert sorted(roster.rank(subject) for roster in known.values()) == [0, 1, 2, 3]
+
+
+def test_subjects_spread_over_the_nodes() -> None:
+    known = rosters(*(node(run) for run in RUNS))
+    firsts = [
+        next(run for run, roster in known.items() if roster.rank(str(number)) == 0) for number in range(400)
+    ]
+    assert all(firsts.count(run) > 60 for run in RUNS)
+
+
+def test_a_node_that_leaves_changes_the_order_of_nobody_else() -> None:
+    for number in range(50):
+        subject = str(number)
+        known = rosters(*(node(run) for run in RUNS))
+        before = sorted(known, key=lambda run: known[run].rank(subject))
+        gone = before.pop(number % len(before))
+        for run in before:
+            known[run].forget(gone)
+        ranks = [known[run].rank(subject) for run in before]
+        assert all(first < second for first, second in pairwise(ranks))
+        assert ranks[0] == 0
+
+
+def test_only_nodes_that_are_ready_and_want_it_count() -> None:
+    here, there = place_hash("dev", "edge"), place_hash("dev", "cloud")
+    known = rosters(node("a", here), node("b", here, there), node("c", here, ready=False), node("d"))
+    for number in range(50):
+        subject = str(number)
+        assert {known["a"].rank(subject, here), known["b"].rank(subject, here)} == {0, 1}
+        assert known["b"].rank(subject, there) == 0
+
+
+def test_a_silent_node_is_taken_for_dead() -> None:
+    clock = Clock()
+    roster = Roster("a", clock)
+    roster.hear(node("b"))
+    clock.now += ALIVE_SECONDS
+    assert [other.run for other in roster.others()] == ["b"]
+    clock.now += 0.1
+    assert roster.others() == []
+    roster.hear(node("b"))
+    assert [other.run for other in roster.others()] == ["b"]
+
+
+def test_a_node_does_not_hear_itself() -> None:
+    roster = Roster("a", Clock())
+    roster.hear(node("a"))
+    assert roster.others() == []
+
+
+def test_places_are_told_apart() -> None:
+    assert (
+        len({place_hash("ab", "c"), place_hash("a", "bc"), place_hash("abc", ""), place_hash("", "abc")}) == 4
+    )
+
+
+def test_an_announcement_as_bytes() -> None:
+    told = node("a", -(2**63), 2**63 - 1, place_hash("dev", "edge"))
+    assert decode(encode(told)) == told
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x00\x00\x00\x01junk", b"\x00\x00\x00\x00\x04", b"{}"])
+def test_what_is_no_announcement(body: bytes) -> None:
+    with pytest.raises(CodecError):
+        decode(body)
