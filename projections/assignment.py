@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from colonyledger.wire import (
     AssignProcess,
     Empty,
@@ -13,6 +14,7 @@ from colonyledger.wire import (
     PauseAssignments,
     PauseStatus,
     ResumeAssignments,
+    decode,
 )
 
 from projections import lifecycle
@@ -67,7 +69,21 @@ def read_demand(view: View, message: AssignProcess) -> tuple[Executor, Limits]:
     return executor, Limits(cpu, mem)
 
 
-@command(AssignProcess, Role.MEMBER, member_colony(), "assign process")
+def take_over(turn: Turn, message: AssignProcess, reply: bytes) -> None:
+    """Let the newest request have the assignment: an earlier one that found nobody there gives it back no more."""
+    found = turn.state.find_process(decode(reply, _Assigned).processid)
+    if found is None:
+        return
+    process = found[1]
+    if process.nonce == message.nonce and process.record.assignedexecutorid == turn.caller:
+        process.assigned_by = turn.event.offset
+
+
+class _Assigned(msgspec.Struct):
+    processid: str
+
+
+@command(AssignProcess, Role.MEMBER, member_colony(), "assign process", repeated=take_over)
 def assign_process(turn: Turn, message: AssignProcess, colony: Colony) -> StoredProcess:
     """Give the caller the first candidate that fits it (queue.md sections 4 and 5).
 

@@ -148,14 +148,17 @@ def _execute_once(turn: Turn, rpc: Rpc, message: Message[Any]) -> Raw:
     nonces, record = turn.state.nonces, turn.event.record
     applied = nonces.repeated(record.identity, message.nonce, record.digest)
     if applied is not None:
-        return replayed(applied)
+        reply = replayed(applied)
+        if rpc.repeated is not None:
+            rpc.repeated(turn, message, bytes(reply))
+        return reply
     try:
-        reply = encode(_execute(turn, rpc, message))
+        done = encode(_execute(turn, rpc, message))
     except Refusal as refusal:
         if not refusal.passing:
             kept = encode(ErrorBody(refusal.status, refusal.message))
             applied = Applied(turn.now, record.digest, refusal.status, kept)
             nonces.remember(record.identity, message.nonce, applied)
         raise
-    nonces.remember(record.identity, message.nonce, Applied(turn.now, record.digest, _OK, reply))
-    return Raw(reply)
+    nonces.remember(record.identity, message.nonce, Applied(turn.now, record.digest, _OK, done))
+    return Raw(done)

@@ -77,6 +77,8 @@ class Rpc(NamedTuple):
     replytype: str
     home: Callable[[Any], str]
     """The colony's name, or an id that starts with its tag, that says which partition a message is for."""
+    repeated: Callable[[Turn, Any, bytes], None] | None = None
+    """Called with the turn, the message and the first one's reply when a command comes again with its nonce."""
 
     @property
     def module(self) -> str:
@@ -104,16 +106,18 @@ def command(
     locator: Locator[M, S] | None,
     purpose: str,
     home: Callable[[M], str] = _nowhere,
+    repeated: Callable[[Turn, M, bytes], None] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated rule as the command of `message`: it may change state.
 
     `home` is for commands without a locator; with one, the locator says where the message belongs.
+    `repeated` is done instead of the rule when the same message comes again with its nonce.
     """
 
     def register(rule: Callable[..., Any]) -> Callable[..., Any]:
         name = payloadtype_of(message)
         place = home if locator is None else locator.home
-        _register(Rpc(name, Kind.COMMAND, message, role, locator, purpose, rule, name, place))
+        _register(Rpc(name, Kind.COMMAND, message, role, locator, purpose, rule, name, place, repeated))
         return rule
 
     return register

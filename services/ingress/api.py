@@ -142,10 +142,10 @@ class Api:
         except Refusal:
             self._recorder.note(signed)
             raise
-        if known is not None:
+        if known is not None and rpc.repeated is None:
             self._recorder.note(signed)
             return known
-        if rpc.payloadtype == _ASSIGN:
+        if rpc.payloadtype == _ASSIGN and known is None:
             return await self._assign(view, partition, signed, message, connection)
         return await self._command(signed, message, partition)
 

@@ -17,6 +17,7 @@ from colonyledger.wire import (
     Message,
     PauseAssignments,
     Process,
+    RemoveProcess,
     RemoveUser,
     SubmitFunctionSpec,
     User,
@@ -247,3 +248,31 @@ def test_a_repeat_does_not_pass_a_role_that_was_lost(world: World) -> None:
     assert json(world.append(record)) == first
     with pytest.raises(Refusal):
         world.call(world.user, submission("n1"))
+
+
+def test_a_repeated_request_keeps_its_assignment(world: World, edge: Identity) -> None:
+    """The first answer found nobody there, the second one did: what the first one reports late counts no more."""
+    process = world.submit()
+    record = done(world, edge, poll("n1"))
+    first = len(world.events) - 1
+    given = json(world.append(record))
+    second = len(world.events) - 1
+    world.system(Undelivered(processid=process.processid, offset=first))
+    assert encode(world.get(process)) == given
+    world.system(Undelivered(processid=process.processid, offset=second))
+    assert world.get(process).state == 0
+
+
+def test_a_repeated_request_takes_over_no_other_assignment(world: World, edge: Identity) -> None:
+    process = world.submit()
+    record = done(world, edge, poll("n1"))
+    world.call(edge, CloseFailed(processid=process.processid))
+    other = world.submit()
+    taken = world.assign(edge)
+    offset = len(world.events) - 1
+    assert decode(json(world.append(record)), Process).processid == process.processid
+    assert taken is not None
+    world.system(Undelivered(processid=other.processid, offset=offset))
+    assert world.get(other).state == 0
+    world.call(edge, RemoveProcess(processid=process.processid))
+    assert decode(json(world.append(record)), Process).processid == process.processid

@@ -11,22 +11,26 @@ from colonyledger.identity import Identity
 from colonyledger.wire import (
     AddUser,
     ApproveExecutor,
+    AssignProcess,
     Conditions,
     FunctionSpec,
     GetCluster,
     GetColonies,
     GetProcess,
     GetUsers,
+    Process,
     ProcessState,
     RejectExecutor,
     SubmitFunctionSpec,
     User,
+    signed,
 )
+from msgspec.structs import replace
 
 from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
 from tests.kafka_broker import KafkaBroker
-from tests.services.site import NOTHING, Refused, Site, eventually
+from tests.services.site import NOTHING, Refused, Site, eventually, reply_in
 
 NODES = 3
 
@@ -139,3 +143,21 @@ async def test_one_node_goes_first(nodes: list[Site]) -> None:
         polls[number] = await nodes[number].park(workers[number])
         await asyncio.sleep(0.2)
     assert await nodes[0].folded() - before < rounds * 3
+
+
+async def test_a_request_that_is_sent_again_to_another_node(nodes: list[Site]) -> None:
+    """The first node notices that its client has hung up; the assignment stays with the second request."""
+    worker = await nodes[0].executor()
+    asked = AssignProcess(colonyname=nodes[0].name, timeout=3600, nonce="n1")
+    body = signed(asked, worker.identity)
+    for number in range(10):
+        first = asyncio.create_task(nodes[0].post(body))
+        await nodes[0].until_parked(1)
+        process = await nodes[1].submit()
+        first.cancel()
+        answer = await nodes[2].post(body)
+        assigned = reply_in(answer, Process)
+        assert assigned.processid == process.processid
+        await nodes[1].close(worker, process, number)
+        body = signed(replace(asked, nonce=f"n{number + 2}"), worker.identity)
+        await nodes[0].until_parked(0)
