@@ -13,6 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 ARGS ?=
 
 BIN := .venv/bin
+PURE := tests/projections tests/golden
 UV := VIRTUAL_ENV=.venv $(BIN)/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --fork-strategy fewest
@@ -41,8 +42,12 @@ setup: .venv/.packages  ## Make .venv with the server, the SDK and the tools; qu
 	@touch $@
 
 .PHONY: test
-test: lint types  ## Everything that CI checks: lint, types, import rules, style rules, all tests
-	$(BIN)/pytest $(ARGS)
+test: lint types coverage  ## Everything that CI checks: lint, types, import rules, style rules, all tests
+	$(BIN)/pytest $(ARGS) $(addprefix --ignore=,$(PURE))
+
+.PHONY: coverage
+coverage: setup  ## Test the pure core and check that its tests take every branch of it
+	$(BIN)/pytest $(PURE) --quiet --cov=projections --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 .PHONY: lint
 lint: setup  ## Check the code with ruff: rules and format

@@ -276,3 +276,16 @@ def test_a_repeated_request_takes_over_no_other_assignment(world: World, edge: I
     assert world.get(other).state == 0
     world.call(edge, RemoveProcess(processid=process.processid))
     assert decode(json(world.append(record)), Process).processid == process.processid
+
+
+def test_a_repeated_request_leaves_a_newer_assignment_alone(world: World, edge: Identity) -> None:
+    process = world.submit(maxexectime=10, maxretries=3)
+    record = done(world, edge, poll("n1"))
+    world.advance(11)
+    world.call(edge, poll("n2"))
+    offset = len(world.events) - 1
+    world.append(record)
+    world.system(Undelivered(processid=process.processid, offset=len(world.events) - 1))
+    assert world.get(process).state == 1
+    world.system(Undelivered(processid=process.processid, offset=offset))
+    assert world.get(process).state == 0
