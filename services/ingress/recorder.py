@@ -19,6 +19,9 @@ __all__ = ["MAX_NOTED_BYTES", "Recorder"]
 MAX_NOTED_BYTES = 64 * 1024
 """Largest payload that the reads log keeps. Of a larger one it keeps the digest that was signed."""
 
+_LINGER_SECONDS = 0.05
+"""How long what was noted is collected."""
+
 
 class Recorder:
     """Writes signed requests down. `reads` is a ledger that is written in the background and may be away."""
@@ -29,6 +32,8 @@ class Recorder:
         """How many entries the reads log did not take."""
         self._reads = reads
         self._noted = 0
+        self._unwritten: list[Record] = []
+        self._writing: asyncio.TimerHandle | None = None
 
     def command(self, signed: Signed, message: Message[Any], partition: int) -> asyncio.Future[Answer]:
         """Append a command to the ledger; the future is done when it is durable and folded.
@@ -46,7 +51,23 @@ class Recorder:
             record.payload = b""
         record.node, record.sequence = self.replica.run, self._noted
         self._noted += 1
-        self._reads.append(self._noted % self._reads.partitions, record).add_done_callback(self._noted_down)
+        self._unwritten.append(record)
+        if self._writing is None:
+            loop = asyncio.get_running_loop()
+            self._writing = loop.call_later(_LINGER_SECONDS, self.write_notes)
+
+    def write_notes(self) -> None:
+        """Hand what was noted to the reads log; this happens by itself, a moment after the first note."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        notes, self._unwritten = self._unwritten, []
+        if self._reads is None or not notes:
+            return
+        # Together, so that they cost one request to the brokers.
+        partition = self._noted % self._reads.partitions
+        for record in notes:
+            self._reads.append(partition, record).add_done_callback(self._noted_down)
 
     def _noted_down(self, done: asyncio.Future[Position]) -> None:
         if done.cancelled() or done.exception() is not None:
