@@ -11,6 +11,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 # Words for the program behind a target, such as make dev ARGS="--port 50081"
 ARGS ?=
+# What make chaos does: a seed (empty takes a new one and prints it), seconds, and kinds of faults (empty is all)
+SEED ?=
+SECONDS ?= 300
+FAULTS ?=
 
 BIN := .venv/bin
 PURE := tests/projections tests/golden
@@ -73,8 +77,10 @@ format: setup  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 .PHONY: generate
-generate: setup  ## Write the synchronous SDK anew from the asynchronous one
+generate: setup  ## Write anew what follows from the code: the synchronous SDK, the dashboard, tables of documents
 	$(BIN)/python sdk/generate_sync.py
+	$(BIN)/python -m infra.grafana.dashboard
+	$(BIN)/python docs/tables.py
 
 .PHONY: demo
 demo: setup  ## Show the whole idea: a colony, three executors, a workflow, the ledger behind it
@@ -87,6 +93,24 @@ dev: setup  ## Start a server with the development identities and stay
 .PHONY: bench
 bench: setup  ## Measure, and compare with the reference server where it is there
 	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: cluster
+cluster: setup  ## Start the production shape without Docker: 3 brokers, 2 nodes, a load balancer
+	$(BIN)/python -m infra.cluster up $(ARGS)
+
+.PHONY: cluster-down
+cluster-down:  ## Stop it
+	$(BIN)/python -m infra.cluster down $(ARGS)
+
+.PHONY: chaos
+chaos: setup  ## Let nodes and brokers fail under load: SECONDS=… for how long, SEED=… for the same faults again
+	TEST_SEED=$(SEED) CHAOS_SECONDS=$(SECONDS) CHAOS_FAULTS="$(FAULTS)" $(BIN)/pytest -s tests/chaos/test_faults.py $(ARGS)
+
+# make bench-compare BASE=main ARGS="--only submit"
+BASE ?= HEAD
+.PHONY: bench-compare
+bench-compare: setup  ## Measure the checkout and the revision BASE in turns, and print the ratios
+	$(BIN)/python -m benchmarks.revisions $(BASE) $(ARGS)
 
 .PHONY: kafka-up
 kafka-up: setup  ## Start a Kafka broker without Docker and print its address

@@ -68,7 +68,9 @@ class Connection(asyncio.Protocol):
         return connection
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; a reply that is still to come is not waited for any more."""
+        if self._reply is not None:
+            self._reply.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -106,13 +108,17 @@ class Connection(asyncio.Protocol):
         if self._reply is not None and not self._reply.done():
             self._reply.set_result(body)
 
-    async def send(self, raw: bytes) -> bytes:
-        """Send a request and give the reply's body."""
+    def begin(self, raw: bytes) -> asyncio.Future[bytes]:
+        """Send a request; gives what will be the reply's body."""
         if self._transport is None:
             raise ConnectionResetError("the connection is closed")
         self._reply = asyncio.get_running_loop().create_future()
         self._transport.write(raw)
-        return await self._reply
+        return self._reply
+
+    async def send(self, raw: bytes) -> bytes:
+        """Send a request and give the reply's body."""
+        return await self.begin(raw)
 
     async def call(self, raw: bytes) -> bytes:
         """Send a request and give the JSON that it is answered with.

@@ -20,16 +20,20 @@ _LISTENING = re.compile(r"listening on http://[^:]+:(\d+)")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+_SERVER = "from services.cli.server import app; app()"
+_ROOT = Path(__file__).parent.parent
+
+
 @contextmanager
-def server(directory: Path, owner: Identity, *flags: str) -> Iterator[tuple[str, int]]:
-    """Run our server with everything it keeps in `directory`; gives its URL and process id."""
-    colony = str(Path(sys.executable).with_name("colony"))
+def server(directory: Path, owner: Identity, *flags: str, tree: Path = _ROOT) -> Iterator[tuple[str, int]]:
+    """Run the server of a checkout with everything it keeps in `directory`; gives its URL and process id."""
     log = directory / "server.log"
     directory.mkdir(parents=True, exist_ok=True)
     with log.open("w") as stderr:
         command = [
-            colony,
-            "server",
+            sys.executable,
+            "-c",
+            _SERVER,
             "start",
             "--host",
             "127.0.0.1",
@@ -39,7 +43,8 @@ def server(directory: Path, owner: Identity, *flags: str) -> Iterator[tuple[str,
             str(directory),
             *flags,
         ]
-        process = subprocess.Popen(command, stderr=stderr, env={**os.environ, "COLONIES_SERVER_ID": owner.id})
+        environment = os.environ | {"COLONIES_SERVER_ID": owner.id, "PYTHONPATH": f"{tree}:{tree / 'sdk'}"}
+        process = subprocess.Popen(command, stderr=stderr, env=environment, cwd=tree)
     try:
         yield _ready(log, process), process.pid
     finally:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import inspect
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import projections.fold  # noqa: F401 (it registers every RPC)
 from projections.registry import REGISTRY, Kind, Role, Rpc
+from services.ledger.kafka import security
+from services.node import settings as node_settings
 
-__all__ = ["PROTOCOL", "protocol"]
+__all__ = ["PROTOCOL", "SETTINGS", "protocol", "settings"]
 
 PROTOCOL = Path(__file__).with_name("protocol.md")
 """The document that lists every RPC."""
+
+SETTINGS = Path(__file__).with_name("settings.md")
+"""The document that lists every setting of a server."""
 
 _OURS = frozenset({"queryhistorymsg", "queryserverhistorymsg"})
 """RPCs that the reference does not have."""
@@ -58,6 +66,47 @@ def protocol() -> str:
     return "\n".join(parts)
 
 
+_SETTINGS_INTRODUCTION = """\
+# Every setting of a server
+
+Written by `python docs/tables.py`; a test holds it to the code. Flags of `colony server start` go before variables. A
+number out of its bounds, or a word that is none of those allowed, stops the start with a sentence that says so.
+"""
+
+_KAFKA_INTRODUCTION = """\
+## Kafka
+
+For servers, and for commands that read a ledger on Kafka.
+"""
+
+
+def settings() -> str:
+    """The text of the document."""
+    parts = [_SETTINGS_INTRODUCTION, "| variables | default | meaning |", "| --- | --- | --- |"]
+    parts += [f"| {' | '.join(row)} |" for row in _settings_rows()]
+    kafka = inspect.cleandoc(security.__doc__ or "").partition("\n\n")[2]
+    return "\n".join([*parts, "", _KAFKA_INTRODUCTION, kafka, ""])
+
+
+def _settings_rows() -> Iterator[tuple[str, ...]]:
+    """Variables, default and description of each field of the settings, as they stand in the source."""
+    body = list(ast.walk(ast.parse(inspect.getsource(node_settings.NodeSettings))))
+    declared = next(node.body for node in body if isinstance(node, ast.ClassDef))
+    for field, text in pairwise(declared):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=meaning):
+                names = node_settings._VARIABLES[name]  # noqa: SLF001 (nobody else needs them)
+                variables = ", ".join(f"`{variable}`" for variable in names)
+                yield variables, _default(name), " ".join(ast.literal_eval(meaning).split())
+
+
+def _default(name: str) -> str:
+    if name == "build_version":
+        return "that of the package"
+    value = getattr(node_settings.NodeSettings(), name)
+    return "" if value in ("", None) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
 def _row(rpc: Rpc) -> tuple[str, ...]:
     return (f"`{rpc.payloadtype}`", rpc.kind.value, _ROLES[rpc.role], _module(rpc), _sentence(rpc.rule))
 
@@ -79,3 +128,4 @@ def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
 
 if __name__ == "__main__":
     PROTOCOL.write_text(protocol())
+    SETTINGS.write_text(settings())

@@ -70,13 +70,17 @@ def read_demand(view: View, message: AssignProcess) -> tuple[Executor, Limits]:
 
 
 def take_over(turn: Turn, message: AssignProcess, reply: bytes) -> None:
-    """Let the newest request have the assignment: an earlier one that found nobody there gives it back no more."""
+    """Leave the assignment with an executor that has asked for it again.
+
+    One of the answers may have reached it, and no node knows of more than its own: what any of them finds
+    undeliverable is not given back any more.
+    """
     found = turn.state.find_process(decode(reply, _Assigned).processid)
     if found is None:
         return
     process = found[1]
     if process.nonce == message.nonce and process.record.assignedexecutorid == turn.caller:
-        process.assigned_by = turn.event.offset
+        process.assigned_by = -1
 
 
 class _Assigned(msgspec.Struct):

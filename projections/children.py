@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from colonyledger.wire import AddChild, ProcessState
@@ -42,15 +43,14 @@ def add_child(turn: Turn, message: AddChild, found: FoundGraph) -> StoredProcess
         for below in child.record.children:
             _replace_parent(colony.processes.by_id[below], parent.record.processid, childid)
     else:
-        parent.record.children = [*parent.record.children, childid]
+        parent.record.children = _with(parent.record.children, childid)
         child.record.children = [process.record.processid for process in adopted]
         for process in adopted:
-            process.record.parents = [*process.record.parents, childid]
+            process.record.parents = _with(process.record.parents, childid)
             process.unfinished_parents += 1
             if not process.record.waitforparents:
                 colony.processes.hold(process)
     graph.members.append(childid)
-    graph.record.processids = list(graph.members)
     graph.counts[ProcessState.WAITING] += 1
     lifecycle.submit(turn, colony, child)
     return child.record
@@ -82,6 +82,13 @@ def _adopted(colony: Colony, message: AddChild) -> LiveProcess:
     if child.record.state != ProcessState.WAITING:
         raise Refusal(400, f"Process with Id {childid} has started; it cannot wait for one more parent")
     return child
+
+
+def _with(ids: Sequence[str], one_more: str) -> list[str]:
+    """The ids and one more; a list that is there already is not copied, for it may be long."""
+    ids = ids if isinstance(ids, list) else list(ids)
+    ids.append(one_more)
+    return ids
 
 
 def _replace_parent(process: LiveProcess, old: str, new: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from colonyledger.wire import (
     AddExecutor,
     ApproveExecutor,
+    Capabilities,
     Empty,
     Executor,
     ExecutorState,
@@ -47,28 +49,46 @@ __all__ = [
 class Executors:
     """The executors of one colony in all states, by name and by id. A non-empty id belongs to one of them."""
 
-    __slots__ = ("_places", "by_id", "by_name", "counts")
+    __slots__ = ("_added", "_equipped", "_numbers", "_totals", "by_id", "by_name", "counts")
 
-    def __init__(self) -> None:
+    def __init__(self, totals: list[int]) -> None:
         self.by_name: dict[str, Executor] = {}
         self.by_id: dict[str, Executor] = {}
         self.counts = [0, 0, 0, 0]
         """How many executors there are in each state."""
-        self._places: dict[str, dict[str, Executor]] = {}
+        self._totals = totals
+        """The same of all colonies together."""
+        self._added = 0
+        self._numbers: dict[str, int] = {}
+        """How many were added before each, by name."""
+        self._equipped: dict[str, dict[str, Executor]] = {}
+        """Those that are registered and have said what hardware they have, at each location."""
 
     def add(self, executor: Executor) -> None:
         """Keep an executor whose name and id are free."""
-        self.counts[executor.state] += 1
+        self._count(executor, 1)
         self.by_name[executor.executorname] = executor
-        self._places.setdefault(executor.locationname.casefold(), {})[executor.executorname] = executor
+        self._numbers[executor.executorname] = self._added
+        self._added += 1
+        self._keep_equipped(executor)
         if executor.executorid:
             self.by_id[executor.executorid] = executor
 
+    def _count(self, executor: Executor, change: int) -> None:
+        self.counts[executor.state] += change
+        self._totals[executor.state] += change
+
     def set_state(self, executor: Executor, state: ExecutorState) -> None:
         """Change where an executor stands."""
-        self.counts[executor.state] -= 1
+        self._count(executor, -1)
         executor.state = state.value
-        self.counts[state] += 1
+        self._count(executor, 1)
+        self._keep_equipped(executor)
+
+    def set_capabilities(self, executor: Executor, capabilities: Capabilities) -> None:
+        """Change what an executor has."""
+        executor.capabilities = capabilities
+        self._keep_equipped(executor)
 
     def set_id(self, executor: Executor, executorid: str) -> None:
         """Let an executor go on with another id that is free."""
@@ -78,17 +98,34 @@ class Executors:
 
     def forget(self, executor: Executor) -> None:
         """Drop an executor's record."""
-        self.counts[executor.state] -= 1
+        self._count(executor, -1)
         del self.by_name[executor.executorname]
-        place = executor.locationname.casefold()
-        del self._places[place][executor.executorname]
-        if not self._places[place]:
-            del self._places[place]
+        del self._numbers[executor.executorname]
+        self._drop_equipped(executor)
         self.release_id(executor)
 
-    def at(self, location: str) -> list[Executor]:
-        """The executors at a location; case does not matter."""
-        return list(self._places.get(location.casefold(), {}).values())
+    def equipped(self) -> list[Executor]:
+        """The registered executors that have said what hardware they have, in the order of their addition."""
+        return self._in_order(executor for own in self._equipped.values() for executor in own.values())
+
+    def equipped_at(self, location: str) -> list[Executor]:
+        """Those of them at a location; case does not matter."""
+        return self._in_order(self._equipped.get(location.casefold(), {}).values())
+
+    def _in_order(self, executors: Iterable[Executor]) -> list[Executor]:
+        return sorted(executors, key=lambda executor: self._numbers[executor.executorname])
+
+    def _keep_equipped(self, executor: Executor) -> None:
+        if executor.capabilities.hardware and executor.state != ExecutorState.UNREGISTERED:
+            self._equipped.setdefault(executor.locationname.casefold(), {})[executor.executorname] = executor
+        else:
+            self._drop_equipped(executor)
+
+    def _drop_equipped(self, executor: Executor) -> None:
+        location = executor.locationname.casefold()
+        own = self._equipped.get(location, {})
+        if own.pop(executor.executorname, None) is not None and not own:
+            del self._equipped[location]
 
     def release_id(self, executor: Executor) -> None:
         """Let another executor have the id of a removed one."""
@@ -226,7 +263,7 @@ def get_executor_by_id(view: View, message: GetExecutorById, found: tuple[Colony
 def update_executor(turn: Turn, message: UpdateExecutor, colony: Colony) -> Empty:
     """Replace the caller's capabilities (members.md, updateexecutormsg)."""
     executor = _itself(turn, colony, message.executorname, "Only an executor can update its own capabilities")
-    executor.capabilities = message.capabilities
+    colony.executors.set_capabilities(executor, message.capabilities)
     return Empty()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from colonyledger.wire import AddFunction, Empty, Function, GetFunctions, RemoveFunction
@@ -22,23 +23,24 @@ __all__ = ["Functions", "add_function", "get_functions", "remove_function"]
 class Functions:
     """The functions of one colony, by id, and by executor name in the order of registration."""
 
-    __slots__ = ("_aliases", "by_executor", "by_id")
+    __slots__ = ("_aliases", "_named", "by_executor", "by_id")
 
     def __init__(self, aliases: Aliases) -> None:
         self._aliases = aliases
         self.by_id: dict[str, Function] = {}
         self.by_executor: dict[str, dict[str, Function]] = {}
+        self._named: dict[tuple[str, str], list[Function]] = {}
 
     def add(self, function: Function) -> None:
         """Keep a function whose id is free."""
         self._aliases.add(function.functionid)
         self.by_id[function.functionid] = function
         self.by_executor.setdefault(function.executorname, {})[function.functionid] = function
+        self._named.setdefault((function.executorname, function.funcname), []).append(function)
 
-    def named(self, executorname: str, funcname: str) -> list[Function]:
+    def named(self, executorname: str, funcname: str) -> Sequence[Function]:
         """The functions `funcname` of an executor; clients that choose ids may have made several."""
-        own = self.by_executor.get(executorname, {})
-        return [function for function in own.values() if function.funcname == funcname]
+        return self._named.get((executorname, funcname), ())
 
     def remove(self, function: Function) -> None:
         """Forget one function."""
@@ -48,6 +50,10 @@ class Functions:
         del own[function.functionid]
         if not own:
             del self.by_executor[function.executorname]
+        name = (function.executorname, function.funcname)
+        self._named[name] = [each for each in self._named[name] if each is not function]
+        if not self._named[name]:
+            del self._named[name]
 
     def remove_of(self, executorname: str) -> None:
         """Forget all functions of an executor."""

@@ -6,26 +6,31 @@ Protocol: workflows.md sections 4 and 7.
 from __future__ import annotations
 
 from itertools import islice
+from operator import attrgetter
 
 import msgspec
 from colonyledger.wire import ProcessGraph, ProcessState
 
-from projections.ordering import Entry, Heap
+from projections.ordering import Ordered
 from projections.process import FINAL
 
 __all__ = ["Graphs", "LiveGraph"]
 
+_NUMBER = attrgetter("number")
+
 
 class LiveGraph(msgspec.Struct, gc=False):
-    """A workflow: its record, its members in the order of their addition, and how many are in each state."""
+    """A workflow: its record, its members in the order of their addition, and how many are in each state.
+
+    The record's list of processes is that of the members.
+    """
 
     record: ProcessGraph
     offset: int
     members: list[str]
     counts: list[int]
-    changes: int = 0
-    """How often its state changed."""
-    entry: Entry | None = None
+    number: int = 0
+    """How many came before it in its colony."""
 
     @property
     def derived_state(self) -> int:
@@ -48,19 +53,20 @@ class LiveGraph(msgspec.Struct, gc=False):
 class Graphs:
     """The workflows of one colony by id, and a listing for each state, newest first."""
 
-    __slots__ = ("_listings", "by_id", "counts")
+    __slots__ = ("_listings", "_numbers", "_totals", "by_id", "counts")
 
-    def __init__(self) -> None:
+    def __init__(self, totals: list[int]) -> None:
         self.by_id: dict[str, LiveGraph] = {}
         self.counts = [0, 0, 0, 0, 0]
-        self._listings = [Heap(self._alive) for _ in range(5)]
-
-    def _alive(self, entry: Entry) -> bool:
-        graph = self.by_id.get(entry[-1])
-        return graph is not None and graph.entry is entry
+        self._totals = totals
+        """How many workflows of all colonies are in each state."""
+        self._numbers = 0
+        self._listings: list[Ordered[LiveGraph] | None] = [None, None, None, None, None]
 
     def add(self, graph: LiveGraph) -> None:
         """Keep a new workflow."""
+        graph.number = self._numbers
+        self._numbers += 1
         self.by_id[graph.record.processgraphid] = graph
         self._enter(graph)
 
@@ -68,7 +74,6 @@ class Graphs:
         """Move a workflow to the listing of another state."""
         self._leave(graph)
         graph.record.state = state
-        graph.changes += 1
         self._enter(graph)
 
     def remove(self, graph: LiveGraph) -> None:
@@ -78,16 +83,26 @@ class Graphs:
 
     def listed(self, state: int, count: int) -> list[LiveGraph]:
         """Up to `count` workflows in `state`, newest submission first."""
-        return [self.by_id[entry[-1]] for entry in islice(self._listings[state], count)]
+        return list(islice(reversed(self._listings[state] or ()), count))
+
+    def in_state(self, state: int) -> list[LiveGraph]:
+        """The workflows in a state, oldest submission first."""
+        return list(self._listings[state] or ())
 
     def _enter(self, graph: LiveGraph) -> None:
         state = graph.record.state
-        graph.entry = (-graph.offset, -graph.changes, graph.record.processgraphid)
         self.counts[state] += 1
-        self._listings[state].add(graph.entry)
+        self._totals[state] += 1
+        listing = self._listings[state]
+        if listing is None:
+            self._listings[state] = Ordered(_NUMBER, graph)
+        else:
+            listing.add(graph)
 
     def _leave(self, graph: LiveGraph) -> None:
         state = graph.record.state
-        graph.entry = None
         self.counts[state] -= 1
-        self._listings[state].left()
+        self._totals[state] -= 1
+        listing = self._listings[state]
+        if listing is not None and not listing.remove(graph):
+            self._listings[state] = None

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from projections.state import Colony
     from projections.turn import Turn
 
-__all__ = ["Identities", "change_colony_id", "change_executor_id", "change_user_id"]
+__all__ = [
+    "Identities",
+    "IdentitiesImage",
+    "change_colony_id",
+    "change_executor_id",
+    "change_user_id",
+]
 
 _REGISTERED = (ExecutorState.PENDING, ExecutorState.APPROVED)
 
@@ -34,6 +40,17 @@ class _Period(msgspec.Struct, gc=False):
 
     end: int
     holder: _Holder
+
+
+class IdentitiesImage(msgspec.Struct, array_like=True, frozen=True):
+    """What `Identities` holds. Holders are known by their place in `holders`."""
+
+    holders: list[str]
+    """The present id of each holder."""
+    active: list[tuple[str, int]]
+    """The holder of each id that can be changed again."""
+    periods: list[tuple[str, int, int]]
+    """Each id that was given up, the offset of the change, and the holder."""
 
 
 class Identities:
@@ -69,6 +86,34 @@ class Identities:
         for identity, periods in self._periods.items():
             for period in periods:
                 yield identity, period.end, period.holder.current
+
+    def image(self) -> IdentitiesImage:
+        """Everything that is here, to be kept."""
+        image = IdentitiesImage([], [], [])
+        numbered: dict[str, list[tuple[_Holder, int]]] = {}
+
+        def number(holder: _Holder) -> int:
+            # Two have one present id only if one gave it up without going on, and the other took it.
+            same = numbered.setdefault(holder.current, [])
+            for known, place in same:
+                if known is holder:
+                    return place
+            same.append((holder, len(image.holders)))
+            image.holders.append(holder.current)
+            return same[-1][1]
+
+        image.active.extend((identity, number(holder)) for identity, holder in self._holders.items())
+        for identity, periods in self._periods.items():
+            image.periods.extend((identity, period.end, number(period.holder)) for period in periods)
+        return image
+
+    def restore(self, image: IdentitiesImage) -> None:
+        """Become what was kept."""
+        holders = [_Holder(current) for current in image.holders]
+        self._holders = {identity: holders[place] for identity, place in image.active}
+        self._periods = {}
+        for identity, end, place in image.periods:
+            self._periods.setdefault(identity, []).append(_Period(end, holders[place]))
 
 
 def _new_id(text: str, whose: str) -> str:

@@ -31,20 +31,24 @@ class Aliases:
 
     __slots__ = ("_colonies", "_name", "_tag")
 
-    def __init__(self, colonies: dict[str, list[str]], name: str, tag: str) -> None:
+    def __init__(self, colonies: dict[str, tuple[str, ...]], name: str, tag: str) -> None:
         self._colonies = colonies
-        self._name = name
+        self._name = (name,)
+        """One object for nearly all of them."""
         self._tag = tag
 
     def add(self, identifier: str) -> None:
         """Let `identifier` lead to the colony."""
         if not identifier.startswith(self._tag):
-            self._colonies.setdefault(identifier, []).append(self._name)
+            others = self._colonies.get(identifier)
+            self._colonies[identifier] = self._name if others is None else others + self._name
 
     def remove(self, identifier: str) -> None:
         """Let `identifier` lead here no more."""
-        names = self._colonies.get(identifier, [])
-        if self._name in names:
-            names.remove(self._name)
-            if not names:
+        names = list(self._colonies.get(identifier, ()))
+        if self._name[0] in names:
+            names.remove(self._name[0])
+            if names:
+                self._colonies[identifier] = tuple(names)
+            else:
                 del self._colonies[identifier]

@@ -26,9 +26,13 @@ class Initiator(NamedTuple):
 def caller_of(view: View, colony: Colony) -> Initiator:
     """The executor or user that calls; the owner of the colony is called COLONY_OWNER_NAME."""
     if view.executor is not None:
-        return Initiator(view.caller, view.executor.executorname)
+        return Initiator(view.executor.executorid, view.executor.executorname)
     user = colony.users.by_id.get(view.caller)
-    return Initiator(view.caller, COLONY_OWNER_NAME if user is None else user.name)
+    if user is not None:
+        return Initiator(
+            user.userid, user.name
+        )  # the member's own text of the id: a million processes share it
+    return Initiator(view.caller, COLONY_OWNER_NAME)
 
 
 def known(colony: Colony, identity: str, since: int) -> Initiator | None:

@@ -1,12 +1,14 @@
 """The life of a process: every transition there is, with what it sets (protocol: queue.md section 1).
 
 Rules and timers decide; the functions here carry out. Each keeps listings, counts, attributes and the
-workflow in step, and tells the facts.
+workflow in step, and tells the facts. What a process keeps for good is in tuples: the garbage collector
+looks at a million lists again and again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from colonyledger.wire import SECOND, ZERO_TIME, Executor, ProcessState, instant
@@ -63,11 +65,12 @@ def assign(turn: Turn, colony: Colony, process: LiveProcess, executor: Executor)
     if process.maxexectime > 0:
         process.execdeadline = turn.now + process.maxexectime * SECOND
         record.execdeadline = instant(process.execdeadline)
-        turn.state.timers.set(process.execdeadline, "execution", record.processid, process.attempt)
+        turn.state.timers.set(
+            process.execdeadline, "execution", record.processid, process.attempt, process.age
+        )
     if record.parents:
-        record.input = [
-            value for parent in record.parents for value in colony.processes.by_id[parent].record.output
-        ]
+        outputs = (colony.processes.by_id[parent].record.output for parent in record.parents)
+        record.input = tuple(chain.from_iterable(outputs))
     colony.processes.enter(process)
     _moved(turn, colony, process, _WAITING)
     _tell(turn, process, Change.ASSIGNED, executor.executorname)
@@ -102,7 +105,7 @@ def put_back_all(turn: Turn, colony: Colony, executor: Executor) -> None:
 def close(turn: Turn, colony: Colony, process: LiveProcess, output: Sequence[Any]) -> None:
     """Finish a running process; a non-empty output replaces what was set before."""
     if output:
-        process.record.output = output
+        process.record.output = tuple(output)
     _end(turn, colony, process, _SUCCESS)
     waited = (process.started - process.submitted) / SECOND
     executed = (turn.now - process.started) / SECOND
@@ -118,7 +121,7 @@ def close(turn: Turn, colony: Colony, process: LiveProcess, output: Sequence[Any
 
 def fail(turn: Turn, colony: Colony, process: LiveProcess, errors: Sequence[str]) -> None:
     """Give a process up; if others wait for it, so is all of its workflow (workflows.md section 5)."""
-    process.record.errors = errors
+    process.record.errors = tuple(errors)
     _end(turn, colony, process, _FAILED)
     graph = colony.graphs.by_id.get(process.record.processgraphid)
     if graph is None or not process.record.children:
@@ -181,7 +184,9 @@ def _start_waiting(turn: Turn, process: LiveProcess) -> None:
     if process.maxwaittime > 0:
         process.waitdeadline = turn.now + process.maxwaittime * SECOND
         process.record.waitdeadline = instant(process.waitdeadline)
-        turn.state.timers.set(process.waitdeadline, "waiting", process.record.processid, process.waitdeadline)
+        turn.state.timers.set(
+            process.waitdeadline, "waiting", process.record.processid, process.waitdeadline, process.age
+        )
 
 
 def _end(turn: Turn, colony: Colony, process: LiveProcess, state: int) -> None:

@@ -24,6 +24,10 @@ __all__ = ["Lines", "Logs", "add_executor_log", "add_log", "get_logs", "search_l
 _DAY = 86_400 * SECOND
 
 
+_CUT_AT = 4096
+"""Lines that are gone before a long list is cut: often enough for no cut to take long."""
+
+
 class Lines:
     """Lines in the order of their timestamps, of which the oldest may go."""
 
@@ -32,7 +36,7 @@ class Lines:
     def __init__(self) -> None:
         self._lines: list[Log] = []
         self._gone = 0
-        """How many at the start of the list are gone; they are cut off once they are half of it."""
+        """How many at the start of the list are gone; they are cut off when they are many."""
 
     def add(self, log: Log) -> None:
         """Put a line at the end."""
@@ -42,7 +46,7 @@ class Lines:
         """Take the oldest line away."""
         oldest = self._lines[self._gone]
         self._gone += 1
-        if 2 * self._gone > len(self._lines):
+        if self._gone > min(len(self._lines) // 2, _CUT_AT):
             del self._lines[: self._gone]
             self._gone = 0
         return oldest

@@ -37,13 +37,13 @@ _READY, _NOT_READY = "ready", "not-ready"
 @query(GetNodes, Role.ANY_MEMBER, member_colony(), "get nodes")
 def get_nodes(view: View, message: GetNodes, colony: Colony) -> list[ComputeNode]:
     """All nodes, those of the oldest executor first."""
-    return _nodes(colony.executors.by_name.values())
+    return _nodes(colony.executors.equipped())
 
 
 @query(GetNodesByLocation, Role.ANY_MEMBER, member_colony(), "get nodes by location")
 def get_nodes_by_location(view: View, message: GetNodesByLocation, colony: Colony) -> list[ComputeNode]:
     """The nodes at one location; case does not matter, as in the queue."""
-    return _nodes(colony.executors.at(message.location))
+    return _nodes(colony.executors.equipped_at(message.location))
 
 
 @query(GetNode, Role.ANY_MEMBER, member_colony(), "get node")

@@ -73,3 +73,9 @@ class Nonces:
     def items(self) -> list[tuple[str, Applied]]:
         """Everything that is remembered, oldest first."""
         return list(self._applied.items())
+
+    def restore(self, key: str, applied: Applied) -> None:
+        """Remember one more of what `items` gave, in that order."""
+        self._applied[key] = applied
+        if applied.reply is not None:
+            self._replies[key] = applied

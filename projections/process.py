@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -11,24 +12,25 @@ from colonyledger.wire import ProcessOf, ProcessState
 
 from projections.channel import Channels
 from projections.ids import Aliases
-from projections.ordering import Entry, Heap, Series
+from projections.listings import Filter, Listings
+from projections.ordering import Ordered
 from projections.queue import Needs, Queue
 
-__all__ = ["FINAL", "Filter", "LiveProcess", "Processes", "StoredProcess"]
+__all__ = ["FINAL", "LiveProcess", "Processes", "StoredProcess"]
 
 StoredProcess: TypeAlias = ProcessOf[msgspec.Raw]
 """The process record with its spec kept as JSON: it is encoded once and never read whole again."""
 
-Filter = tuple[str, str]
-"""What a listing is narrowed by: "type", "initiator" or "label", and its value; two empty texts for everything."""
-
-EVERYTHING: Filter = ("", "")
-
 FINAL = (ProcessState.SUCCESS, ProcessState.FAILED, ProcessState.CANCELLED)
 """States that a process never leaves."""
 
+_INDEX_BITS = 24
+"""Enough for the processes that one record makes: it has at most 64 MiB."""
+
 _SHARED = 4096
-"""Distinct needs, and distinct filters, whose objects are shared."""
+"""Distinct needs whose objects are shared."""
+
+_NUMBER, _SUBMITTED, _MOVED = attrgetter("number"), attrgetter("submitted"), attrgetter("moved")
 
 _WAITING, _RUNNING = ProcessState.WAITING.value, ProcessState.RUNNING.value
 
@@ -55,7 +57,7 @@ class LiveProcess(msgspec.Struct, gc=False):
     attempt: int = 0
     """How many times it was assigned."""
     assigned_by: int = -1
-    """The offset of the record that assigned it last."""
+    """The offset of the record that assigned it last; -1 once that was asked for again."""
     nonce: str = ""
     """The nonce of the RPC that assigned it last."""
     unfinished_parents: int = 0
@@ -65,10 +67,15 @@ class LiveProcess(msgspec.Struct, gc=False):
     """Whether its executor gave it up itself: it may say so again, but not of one that time ran out for."""
     moved: int = 0
     """The number of its last change of state, among those of its colony: endings at one moment have an order."""
-    filters: tuple[Filter, ...] = ()
-    """The filters of `listed` that it passes; the first one passes everything."""
-    entry: Entry | None = None
-    """Its entry in the listings of its present state; None once it is removed."""
+    number: int = 0
+    """How many came before it in its colony."""
+    place: tuple[int, int] | int = 0
+    """Where it stands in the listings of its state: while it waits by the queue's order, else by `moved`."""
+
+    @property
+    def age(self) -> int:
+        """Orders processes by their submission: a smaller number is that of an earlier one."""
+        return self.offset << _INDEX_BITS | self.index
 
     @property
     def is_candidate(self) -> bool:
@@ -81,35 +88,38 @@ class Processes:
 
     __slots__ = (
         "_aliases",
-        "_filters",
         "_listings",
-        "_moves",
         "_needs",
+        "_numbers",
+        "_submitted",
+        "_totals",
         "attributes",
         "by_id",
         "counts",
+        "moves",
         "queue",
         "running",
     )
 
-    def __init__(self, aliases: Aliases) -> None:
+    def __init__(self, aliases: Aliases, totals: list[int]) -> None:
         self._aliases = aliases
-        self._listings: list[dict[Filter, Heap | Series]] = [{}, {}, {}, {}, {}]
-        self._moves = 0
+        self._listings = Listings()
+        self._submitted: dict[tuple[int, str], Ordered[LiveProcess]] = {}
+        """The processes in each state, and those of them that each executor id has or had, by submission."""
+        self.moves = 0
+        """How many changes of state there were, of all processes together."""
+        self._numbers = 0
         self._needs: dict[Needs, Needs] = {}
-        self._filters: dict[tuple[str, str, str], tuple[Filter, ...]] = {}
         self.by_id: dict[str, LiveProcess] = {}
         self.attributes: dict[str, str] = {}
         """The process of each attribute."""
         self.counts = [0, 0, 0, 0, 0]
         """How many processes there are in each state."""
-        self.queue = Queue(self._alive)
+        self._totals = totals
+        """The same of all colonies together."""
+        self.queue = Queue()
         self.running: dict[str, dict[str, None]] = {}
         """The running processes of each executor id, in the order of assignment."""
-
-    def _alive(self, entry: Entry) -> bool:
-        process = self.by_id.get(entry[-1])
-        return process is not None and process.entry is entry
 
     def shared(self, needs: Needs) -> Needs:
         """One object that stands for these needs, to save memory: most processes need the same."""
@@ -119,11 +129,24 @@ class Processes:
 
     def add(self, process: LiveProcess) -> None:
         """Keep a new process, and queue it if it waits for no parent."""
-        process.filters = self._shared_filters(process)
+        self._keep(process)
+        self.enter(process)
+
+    def restore(self, processes: Iterable[LiveProcess], moves: int) -> None:
+        """Keep the processes of another table, given in the order of submission, each with what `moved` says."""
+        for process in processes:
+            self._keep(process)
+        for process in sorted(self.by_id.values(), key=_MOVED):
+            self.moves = process.moved - 1
+            self.enter(process)
+        self.moves = moves
+
+    def _keep(self, process: LiveProcess) -> None:
+        process.number = self._numbers
+        self._numbers += 1
         self.by_id[process.record.processid] = process
         for attribute in process.record.attributes:
             self.add_attribute(process, attribute.attributeid)
-        self.enter(process)
 
     def add_attribute(self, process: LiveProcess, attributeid: str) -> None:
         """Let an attribute's id lead to its process."""
@@ -133,17 +156,14 @@ class Processes:
     def leave(self, process: LiveProcess) -> None:
         """Take a process out of the listings of its state, before the state changes."""
         record = process.record
-        candidate = process.is_candidate
-        process.entry = None
         self.counts[record.state] -= 1
-        listings = self._listings[record.state]
-        for each in process.filters:
-            listing = listings[each]
-            listing.left()
-            if not listing.live:
-                del listings[each]
-        if candidate:
-            self.queue.left(process.needs)
+        self._totals[record.state] -= 1
+        self._listings.remove(process)
+        for key in self._holders(record):
+            if not self._submitted[key].remove(process):
+                del self._submitted[key]
+        if process.is_candidate:
+            self.queue.remove(process)
         elif record.state == _RUNNING:
             own = self.running[record.assignedexecutorid]
             del own[record.processid]
@@ -153,8 +173,8 @@ class Processes:
     def ready(self, process: LiveProcess) -> None:
         """Make a waiting process a candidate: it waits for no parent any more."""
         process.record.waitforparents = False
-        if process.entry is not None:
-            self.queue.add(process.needs, process.entry)
+        if process.record.processid in self.by_id:
+            self.queue.add(process)
 
     def hold(self, process: LiveProcess) -> None:
         """Make a candidate wait for a parent again."""
@@ -175,6 +195,7 @@ class Processes:
         own = self.running.pop(former, None)
         if own is not None:
             self.running[executorid] = own
+            self._submitted[_RUNNING, executorid] = self._submitted.pop((_RUNNING, former))
             for processid in own:
                 self.by_id[processid].record.assignedexecutorid = executorid
 
@@ -182,59 +203,45 @@ class Processes:
         """Put a process into the listings of its state, after the state has changed."""
         record = process.record
         state = record.state
-        entry = (record.prioritytime, process.offset, process.index, process.attempt, record.processid)
-        process.entry = entry
-        self._moves += 1
-        process.moved = self._moves
-        self.counts[state] += 1
-        listings = self._listings[state]
-        for each in process.filters:
-            listing = listings.get(each)
-            if listing is None:
-                listing = Heap(self._alive) if state == _WAITING else Series(self._alive)
-                listings[each] = listing
-            listing.add(entry)
+        self.moves += 1
+        process.moved = process.place = self.moves
         if state == _WAITING:
-            if not record.waitforparents:
-                self.queue.add(process.needs, entry)
+            process.place = (record.prioritytime, process.number)
+        self.counts[state] += 1
+        self._totals[state] += 1
+        self._listings.add(process)
+        for key in self._holders(record):
+            submitted = self._submitted.get(key)
+            if submitted is None:
+                self._submitted[key] = Ordered(_NUMBER, process)
+            else:
+                submitted.add(process)
+        if process.is_candidate:
+            self.queue.add(process)
         elif state == _RUNNING:
             self.running.setdefault(record.assignedexecutorid, {})[record.processid] = None
 
-    def listed(self, state: int, count: int, filters: Sequence[Filter]) -> list[StoredProcess]:
-        """Up to `count` processes in `state` that pass all filters.
+    @staticmethod
+    def _holders(record: StoredProcess) -> tuple[tuple[int, str], ...]:
+        anybody = (record.state, "")
+        return (
+            (anybody, (record.state, record.assignedexecutorid)) if record.assignedexecutorid else (anybody,)
+        )
+
+    def in_state(self, state: int) -> Iterator[LiveProcess]:
+        """The processes in a state, in the order of submission."""
+        return iter(self._submitted.get((state, ""), ()))
+
+    def listed(self, state: int, count: int, wanted: Filter) -> list[StoredProcess]:
+        """Up to `count` processes in `state` that pass a filter.
 
         Waiting ones come in the order of the queue, running ones oldest start first, finished ones
         newest end first (protocol: processes.md section 7.4).
         """
-        wanted = filters or (EVERYTHING,)
-        listings = [self._listings[state].get(each) for each in wanted]
-        shortest = min(listings, key=lambda listing: 0 if listing is None else listing.live)
-        if shortest is None:
-            return []
-        entries: Iterator[Entry] = iter(shortest)
-        if isinstance(shortest, Series) and state != _RUNNING:
-            entries = reversed(shortest)
-        found = (self.by_id[entry[-1]] for entry in entries)
-        passing = (process.record for process in found if all(each in process.filters for each in wanted))
-        return list(islice(passing, count))
+        found = self._listings.listed(state, wanted, newest_first=state > _RUNNING)
+        return [process.record for process in islice(found, count)]
 
-    def submitted_since(self, start: int) -> list[LiveProcess]:
-        """The processes submitted at `start` or later, oldest first."""
-        recent = []
-        for process in reversed(self.by_id.values()):
-            if process.submitted < start:
-                break
-            recent.append(process)
-        recent.reverse()
-        return recent
-
-    def _shared_filters(self, process: LiveProcess) -> tuple[Filter, ...]:
-        key = (process.needs.executortype, process.record.initiatorname, process.label)
-        filters = self._filters.get(key)
-        if filters is None:
-            if len(self._filters) > _SHARED:
-                self._filters.clear()
-            executortype, initiator, label = key
-            filters = (EVERYTHING, ("type", executortype), ("initiator", initiator))
-            filters = self._filters[key] = (*filters, ("label", label)) if label else filters
-        return filters
+    def submitted_since(self, start: int, state: int, executorid: str) -> list[StoredProcess]:
+        """The processes in `state` submitted at `start` or later, oldest first; of one executor if it is named."""
+        submitted = self._submitted.get((state, executorid))
+        return [] if submitted is None else [each.record for each in submitted.since(start, _SUBMITTED)]

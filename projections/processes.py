@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,9 @@ from projections.channel import Channels
 from projections.event import Refusal
 from projections.initiators import Initiator, caller_of
 from projections.limits import MAX_LIST_COUNT
+from projections.listings import Filter
 from projections.locators import member_colony, owned_colony, required
-from projections.process import Filter, LiveProcess, StoredProcess
+from projections.process import LiveProcess, StoredProcess
 from projections.registry import Locator, Role, command, query
 from projections.specs import check_priority, environment, read_spec
 
@@ -95,7 +96,7 @@ def new_process(
         initiator.id,
         initiator.name,
         raw,
-        prioritytime=turn.now - spec.priority * 86_400 * SECOND,
+        prioritytime=turn.now - spec.priority * 86_400 * SECOND if spec.priority else turn.now,
         submissiontime=turn.moment,
         attributes=environment(spec, processid, colony.record.name, graphid),
         processgraphid=graphid,
@@ -149,29 +150,30 @@ def get_processes(view: View, message: GetProcesses, colony: Colony) -> list[Sto
         raise Refusal(400, "Failed to get processes, count is negative")
     if message.initiator and not _is_initiator(colony, message.initiator):
         raise Refusal(400, f"User <{message.initiator}> does not exist")
-    given = (("type", message.executortype), ("initiator", message.initiator), ("label", message.label))
-    filters = [each for each in given if each[1]]
     if message.processgraphid and message.state == ProcessState.NOTSET:
-        return _of_graph(colony, message, filters)
+        return _of_graph(colony, message)
     if not _WAITING <= message.state <= _CANCELLED:
         raise Refusal(400, "Failed to get processes, invalid msg.State")
     if message.processgraphid:
-        return _of_graph(colony, message, filters)
-    return colony.processes.listed(message.state, message.count, filters)
+        return _of_graph(colony, message)
+    wanted = Filter(message.executortype, message.initiator, message.label)
+    return colony.processes.listed(message.state, message.count, wanted)
 
 
 def _is_initiator(colony: Colony, name: str) -> bool:
     return name in colony.users.by_name or name in colony.executors.by_name
 
 
-def _of_graph(colony: Colony, message: GetProcesses, filters: Sequence[Filter]) -> list[StoredProcess]:
+def _of_graph(colony: Colony, message: GetProcesses) -> list[StoredProcess]:
     graph = colony.graphs.by_id.get(message.processgraphid)
     members = (colony.processes.by_id[member] for member in ([] if graph is None else graph.members))
     passing = (
         process.record
         for process in members
         if message.state in (ProcessState.NOTSET, process.record.state)
-        and all(each in process.filters for each in filters)
+        and message.executortype in ("", process.needs.executortype)
+        and message.initiator in ("", process.record.initiatorname)
+        and message.label in ("", process.label)
     )
     return list(islice(passing, message.count))
 
@@ -179,13 +181,8 @@ def _of_graph(colony: Colony, message: GetProcesses, filters: Sequence[Filter]) 
 @query(GetProcessHistory, Role.MEMBER, member_colony(), "get process history")
 def get_process_history(view: View, message: GetProcessHistory, colony: Colony) -> list[StoredProcess]:
     """The processes in one state submitted in the last seconds of the log's time (section 7.5)."""
-    recent = colony.processes.submitted_since(view.state.clock - message.seconds * SECOND)
-    return [
-        process.record
-        for process in recent
-        if process.record.state == message.state
-        and message.executorid in ("", process.record.assignedexecutorid)
-    ]
+    start = view.state.clock - message.seconds * SECOND
+    return colony.processes.submitted_since(start, message.state, message.executorid)
 
 
 @command(
@@ -216,9 +213,10 @@ def remove_all_processes(turn: Turn, message: RemoveAllProcesses, colony: Colony
         raise Refusal(400, "Not possible to remove running processes")
     if not ProcessState.NOTSET <= message.state <= _CANCELLED:
         raise Refusal(400, "Invalid state when deleting all processes")
-    for process in list(colony.processes.by_id.values()):
-        in_state = message.state in (ProcessState.NOTSET, process.record.state)
-        if in_state and not process.record.processgraphid:
+    everything = message.state == ProcessState.NOTSET
+    processes = colony.processes
+    for process in list(processes.by_id.values() if everything else processes.in_state(message.state)):
+        if not process.record.processgraphid:
             lifecycle.remove(turn, colony, process)
     return Empty()
 
@@ -303,5 +301,5 @@ def set_output(turn: Turn, message: SetOutput, found: Found) -> Empty:
     if process.record.state != _RUNNING:
         raise Refusal(403, "Failed to set output, process is not running")
     if message.output:
-        process.record.output = message.output
+        process.record.output = tuple(message.output)
     return Empty()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import msgspec
 from colonyledger.wire import Executor
 
-from projections.ordering import Entry, Heap
+from projections.ordering import Ordered
+
+if TYPE_CHECKING:
+    from projections.process import LiveProcess
 
 __all__ = ["UNLIMITED", "Limits", "Needs", "Queue"]
+
+_ORDER = attrgetter("place")
+_ANY = (None,)
 
 UNLIMITED = 2**63 - 1
 """An assign request's limit of processor or memory that it does not give."""
@@ -27,6 +34,11 @@ class Needs(msgspec.Struct, frozen=True):
     cpu: int
     mem: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """What it needs of processor and memory."""
+        return self.cpu, self.mem
+
 
 class Limits(msgspec.Struct, frozen=True):
     """What an assign request has free: millicores and bytes."""
@@ -35,90 +47,101 @@ class Limits(msgspec.Struct, frozen=True):
     mem: int = UNLIMITED
 
 
-class _Groups:
-    """The candidates of one executor type, apart by what they need, so that all of a group fit or none."""
+_Place = tuple[str, str | None, str]
+"""An executor type, the name of an executor or None for any of the type, and a location or "" for any."""
 
-    __slots__ = ("candidates", "named", "open")
 
-    def __init__(self) -> None:
-        self.candidates = 0
-        self.open: dict[Needs, Heap] = {}
-        self.named: dict[str, dict[Needs, Heap]] = {}
+class _Table:
+    """The candidates of one place, in the order of the queue, and apart by the processor and memory that they need."""
 
-    def places(self, needs: Needs) -> list[dict[Needs, Heap]]:
-        """The tables that a group belongs to: the open one, or one for each executor that it names."""
-        if not needs.executornames:
-            return [self.open]
-        return [self.named.setdefault(name, {}) for name in needs.executornames]
+    __slots__ = ("_candidates", "_of_size")
+
+    def __init__(self, first: LiveProcess) -> None:
+        self._candidates = Ordered(_ORDER, first)
+        self._of_size = {first.needs.size: Ordered(_ORDER, first)}
+
+    def add(self, process: LiveProcess) -> None:
+        self._candidates.add(process)
+        size = process.needs.size
+        alike = self._of_size.get(size)
+        if alike is None:
+            self._of_size[size] = Ordered(_ORDER, process)
+        else:
+            alike.add(process)
+
+    def remove(self, process: LiveProcess) -> bool:
+        """Take a candidate away; gives whether any is left."""
+        size = process.needs.size
+        if not self._of_size[size].remove(process):
+            del self._of_size[size]
+        return self._candidates.remove(process)
+
+    def first(self, limits: Limits) -> LiveProcess | None:
+        """The first candidate within the limits; only if the first of all is not, the sizes are gone through."""
+        first = self._candidates.first
+        if first.needs.cpu <= limits.cpu and first.needs.mem <= limits.mem:
+            return first
+        within = (
+            alike.first
+            for (cpu, mem), alike in self._of_size.items()
+            if cpu <= limits.cpu and mem <= limits.mem
+        )
+        return min(within, key=_ORDER, default=None)
 
 
 class Queue:
     """The candidates of one colony: processes that are waiting and wait for no parent.
 
-    Finding the best candidate for an executor costs O(groups + log candidates), where a group is a
-    distinct combination of location, processor and memory among those that wait for its type.
+    Finding the first one that an executor can get costs O(log candidates). Only if the first one at
+    its place needs more processor or memory than it has free, that many distinct sizes more are looked at.
     """
 
-    __slots__ = ("_alive", "_types")
+    __slots__ = ("_tables", "_waiting")
 
-    def __init__(self, alive: Callable[[Entry], bool]) -> None:
-        self._alive = alive
-        self._types: dict[str, _Groups] = {}
+    def __init__(self) -> None:
+        self._tables: dict[_Place, _Table] = {}
+        self._waiting: dict[str, int] = {}
 
-    def add(self, needs: Needs, entry: Entry) -> None:
-        """Make a process a candidate; `entry` starts with its priority time and ends with its id."""
-        groups = self._types.get(needs.executortype)
-        if groups is None:
-            groups = self._types[needs.executortype] = _Groups()
-        places = groups.places(needs)
-        heap = places[0].get(needs)
-        if heap is None:
-            heap = Heap(self._alive)
-            for place in places:
-                place[needs] = heap
-        heap.add(entry)
-        groups.candidates += 1
+    def add(self, process: LiveProcess) -> None:
+        """Make a process a candidate; until it is removed, its place must stay."""
+        needs = process.needs
+        self._waiting[needs.executortype] = self._waiting.get(needs.executortype, 0) + 1
+        for name in needs.executornames or _ANY:
+            place = (needs.executortype, name, needs.locationname)
+            table = self._tables.get(place)
+            if table is None:
+                self._tables[place] = _Table(process)
+            else:
+                table.add(process)
 
-    def left(self, needs: Needs) -> None:
-        """Take note that one candidate with these needs is no longer one."""
-        groups = self._types[needs.executortype]
-        groups.candidates -= 1
-        places = groups.places(needs)
-        heap = places[0][needs]
-        heap.left()
-        if heap.live:
-            return
-        for place in places:
-            del place[needs]
-        for name in needs.executornames:
-            if not groups.named[name]:
-                del groups.named[name]
-        if not groups.open and not groups.named:
-            del self._types[needs.executortype]
+    def remove(self, process: LiveProcess) -> None:
+        """Take note that a candidate is no longer one."""
+        needs = process.needs
+        self._waiting[needs.executortype] -= 1
+        if not self._waiting[needs.executortype]:
+            del self._waiting[needs.executortype]
+        for name in needs.executornames or _ANY:
+            place = (needs.executortype, name, needs.locationname)
+            if not self._tables[place].remove(process):
+                del self._tables[place]
 
     def waiting(self, executortype: str) -> int:
         """How many candidates there are for executors of a type."""
-        groups = self._types.get(executortype)
-        return 0 if groups is None else groups.candidates
+        return self._waiting.get(executortype, 0)
 
     def best(self, executor: Executor, limits: Limits) -> str | None:
         """The id of the first candidate that `executor` can get, None if there is none."""
-        groups = self._types.get(executor.executortype)
-        if groups is None:
+        kind = executor.executortype
+        if kind not in self._waiting:
             return None
-        location = executor.locationname.casefold()
-        best: Entry | None = None
-        for table in (groups.open, groups.named.get(executor.executorname)):
-            for needs, heap in table.items() if table else ():
-                if (
-                    needs.cpu <= limits.cpu
-                    and needs.mem <= limits.mem
-                    and needs.locationname in ("", location)
-                ):
-                    entry = heap.first()
-                    if entry is not None and (best is None or entry < best):
-                        best = entry
-        return None if best is None else best[-1]
+        firsts = []
+        for location in dict.fromkeys(("", executor.locationname.casefold())):
+            for name in (None, executor.executorname):
+                table = self._tables.get((kind, name, location))
+                first = None if table is None else table.first(limits)
+                if first is not None:
+                    firsts.append(first)
+        return min(firsts, key=_ORDER).record.processid if firsts else None
 
     @staticmethod
     def fits(needs: Needs, executor: Executor, limits: Limits) -> bool:

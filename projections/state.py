@@ -29,7 +29,17 @@ from projections.stale import Watch
 from projections.timers import Timers
 from projections.users import Users
 
-__all__ = ["Colony", "Settings", "State"]
+__all__ = ["Checkpoint", "Colony", "Settings", "State", "Totals"]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """What a node says the state of a partition is once all records before `offset` are folded."""
+
+    offset: int
+    digest: str
+    """`state_digest` of that state."""
+    rules: int
+    """The newest rules that the node knew."""
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,6 +57,14 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether what has failed or was cancelled leaves as well (queue.md quirk Q11)."""
     timezone: str = "UTC"
     """The zone of cron expressions that name none (crons-generators.md section 1.3, quirk C11)."""
+
+
+class Totals(msgspec.Struct):
+    """How many processes, workflows and executors all colonies of a partition have in each state."""
+
+    processes: list[int] = msgspec.field(default_factory=lambda: [0] * 5)
+    graphs: list[int] = msgspec.field(default_factory=lambda: [0] * 5)
+    executors: list[int] = msgspec.field(default_factory=lambda: [0] * 4)
 
 
 class Colony:
@@ -77,16 +95,16 @@ class Colony:
         "watches",
     )
 
-    def __init__(self, record: ColonyRecord, aliases: dict[str, list[str]]) -> None:
+    def __init__(self, record: ColonyRecord, aliases: dict[str, tuple[str, ...]], totals: Totals) -> None:
         self.aliases = own = Aliases(aliases, record.name, tag_of(record.name))
         self.record = record
         self.tag = tag_of(record.name)
         self.paused = False
         self.users = Users()
-        self.executors = Executors()
+        self.executors = Executors(totals.executors)
         self.functions = Functions(own)
-        self.processes = Processes(own)
-        self.graphs = Graphs()
+        self.processes = Processes(own, totals.processes)
+        self.graphs = Graphs(totals.graphs)
         self.logs = Logs()
         self.crons = Crons()
         self.generators = Generators()
@@ -109,6 +127,7 @@ class State:
     __slots__ = (
         "_aliases",
         "_tags",
+        "checkpoint",
         "clock",
         "colonies",
         "next_offset",
@@ -117,6 +136,7 @@ class State:
         "server_id",
         "settings",
         "timers",
+        "totals",
     )
 
     def __init__(self) -> None:
@@ -127,32 +147,49 @@ class State:
         self.rules = 0
         """The version of the rules in force; 0 before the first `rules` event."""
         self.server_id = ""
+        self.checkpoint: Checkpoint | None = None
+        """The newest one; nothing that is decided depends on it."""
         self.settings = Settings()
         self.colonies: dict[str, Colony] = {}
+        self.totals = Totals()
         self.timers = Timers()
         self.nonces = Nonces()
         self._tags: dict[str, list[Colony]] = {}
-        self._aliases: dict[str, list[str]] = {}
+        self._aliases: dict[str, tuple[str, ...]] = {}
 
     def add_colony(self, record: ColonyRecord) -> None:
         """Keep a colony whose name is free."""
-        colony = Colony(record, self._aliases)
+        colony = Colony(record, self._aliases, self.totals)
         self.colonies[record.name] = colony
         self._tags.setdefault(colony.tag, []).append(colony)
 
     def remove_colony(self, colony: Colony) -> None:
         """Forget a colony and everything in it."""
-        name = colony.record.name
-        del self.colonies[name]
+        del self.colonies[colony.record.name]
+        for total, counts in (
+            (self.totals.processes, colony.processes.counts),
+            (self.totals.graphs, colony.graphs.counts),
+            (self.totals.executors, colony.executors.counts),
+        ):
+            total[:] = [all_of_them - own for all_of_them, own in zip(total, counts, strict=True)]
         self._tags[colony.tag].remove(colony)
         if not self._tags[colony.tag]:
             del self._tags[colony.tag]
-        for identifier in [alias for alias, owners in self._aliases.items() if name in owners]:
+        for identifier in (*colony.processes.attributes, *colony.functions.by_id):
             colony.aliases.remove(identifier)
 
     def is_alias(self, identifier: str) -> bool:
         """Whether this id leads to a colony of this partition without starting with its tag."""
         return identifier in self._aliases
+
+    @property
+    def contested(self) -> dict[str, tuple[str, ...]]:
+        """Ids that lead to several colonies without starting with their tags: the names, in the order of arrival."""
+        return {alias: names for alias, names in self._aliases.items() if len(names) > 1}
+
+    def restore_contested(self, contested: dict[str, tuple[str, ...]]) -> None:
+        """Put names in the order of their arrival; the ids lead to these colonies already."""
+        self._aliases.update(contested)
 
     def homes(self, identifier: str) -> Iterator[Colony]:
         """The colonies that something with this id can be in: rarely more than one."""

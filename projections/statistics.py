@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from colonyledger.wire import ExecutorState, GetColonyStatistics, GetStatistics, Statistics
+from colonyledger.wire import (
+    ExecutorState,
+    GetColonyStatistics,
+    GetStatistics,
+    ProcessState,
+    Statistics,
+)
 
 from projections.event import Refusal
 from projections.locators import named_colony
@@ -17,31 +24,41 @@ if TYPE_CHECKING:
 __all__ = ["get_colony_statistics", "get_statistics"]
 
 
-def _count(colonies: list[Colony]) -> Statistics:
-    counted = Statistics(colonies=len(colonies))
-    for colony in colonies:
-        counted.executors += sum(colony.executors.counts)
-        counted.activeexecutors += colony.executors.counts[ExecutorState.APPROVED]
-        counted.unregisteredexecutors += colony.executors.counts[ExecutorState.UNREGISTERED]
-        waiting, running, successful, failed, cancelled = colony.processes.counts
-        counted.waitingprocesses += waiting
-        counted.runningprocesses += running
-        counted.successfulprocesses += successful
-        counted.failedprocesses += failed
-        counted.cancelledprocesses += cancelled
-        waiting, running, successful, failed, cancelled = colony.graphs.counts
-        counted.waitingworkflows += waiting
-        counted.runningworkflows += running
-        counted.successfulworkflows += successful
-        counted.failedworkflows += failed
-        counted.cancelledworkflows += cancelled
-    return counted
+def _statistics(
+    colonies: int, processes: Sequence[int], graphs: Sequence[int], executors: Sequence[int]
+) -> Statistics:
+    return Statistics(
+        colonies=colonies,
+        executors=sum(executors),
+        activeexecutors=executors[ExecutorState.APPROVED],
+        unregisteredexecutors=executors[ExecutorState.UNREGISTERED],
+        waitingprocesses=processes[ProcessState.WAITING],
+        runningprocesses=processes[ProcessState.RUNNING],
+        successfulprocesses=processes[ProcessState.SUCCESS],
+        failedprocesses=processes[ProcessState.FAILED],
+        cancelledprocesses=processes[ProcessState.CANCELLED],
+        waitingworkflows=graphs[ProcessState.WAITING],
+        runningworkflows=graphs[ProcessState.RUNNING],
+        successfulworkflows=graphs[ProcessState.SUCCESS],
+        failedworkflows=graphs[ProcessState.FAILED],
+        cancelledworkflows=graphs[ProcessState.CANCELLED],
+    )
+
+
+def _sum(counts: Iterable[Sequence[int]]) -> list[int]:
+    return [sum(each) for each in zip(*counts, strict=True)]
 
 
 @query(GetStatistics, Role.SERVER_OWNER, None, "get statistics")
 def get_statistics(views: list[View], message: GetStatistics) -> Statistics:
     """Counts of the whole server; executors that were removed are not counted as executors."""
-    counted = _count([colony for view in views for colony in view.state.colonies.values()])
+    totals = [view.state.totals for view in views]
+    counted = _statistics(
+        sum(len(view.state.colonies) for view in views),
+        _sum(each.processes for each in totals),
+        _sum(each.graphs for each in totals),
+        _sum(each.executors for each in totals),
+    )
     counted.executors -= counted.unregisteredexecutors
     return counted
 
@@ -56,4 +73,4 @@ def get_statistics(views: list[View], message: GetStatistics) -> Statistics:
 )
 def get_colony_statistics(view: View, message: GetColonyStatistics, colony: Colony) -> Statistics:
     """Counts of one colony; executors that were removed are counted (members.md section 1)."""
-    return _count([colony])
+    return _statistics(1, colony.processes.counts, colony.graphs.counts, colony.executors.counts)

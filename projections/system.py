@@ -12,13 +12,13 @@ from projections.event import Refusal
 from projections.expiry import retain_all
 from projections.registry import system
 from projections.stale import hear, watch_all
-from projections.state import Settings
+from projections.state import Checkpoint, Settings
 from projections.zones import is_zone
 
 if TYPE_CHECKING:
     from projections.turn import Turn
 
-__all__ = ["RULES_VERSION", "Heard", "HeardFrom", "Rules", "Tick", "Undelivered"]
+__all__ = ["RULES_VERSION", "Checkpointed", "Heard", "HeardFrom", "Rules", "Tick", "Undelivered"]
 
 RULES_VERSION = 1
 """The newest version of the rules that this code knows."""
@@ -55,6 +55,16 @@ class Undelivered(Message[Empty], tag="ledgerundelivered", frozen=True, gc=False
 
     processid: str = ""
     offset: Int64 = 0
+
+
+class Checkpointed(Message[Empty], tag="ledgercheckpoint", frozen=True, gc=False):
+    """A node's claim of what the records of the partition before `offset` come to; others compare it with theirs."""
+
+    offset: Int64 = 0
+    digest: str = ""
+    """The digest of the state, SHA3-256 in hex (projections/digest.py)."""
+    rules: Int64 = RULES_VERSION
+    """The newest rules that the node knew."""
 
 
 @system(Rules)
@@ -103,3 +113,9 @@ def apply_undelivered(turn: Turn, message: Undelivered) -> None:
     if process.assigned_by == message.offset and process.record.state == ProcessState.RUNNING:
         turn.state.nonces.forget(process.record.assignedexecutorid, process.nonce)
         lifecycle.put_back(turn, colony, process, retry=False)
+
+
+@system(Checkpointed)
+def apply_checkpoint(turn: Turn, message: Checkpointed) -> None:
+    """Keep the claim. It changes nothing else, and no digest: whoever has a state of that offset compares."""
+    turn.state.checkpoint = Checkpoint(message.offset, message.digest, message.rules)

@@ -103,12 +103,13 @@ def submit_graph(
             children[parent].append(process.record.processid)
     for process in processes:
         own = parents[process.nodename]
-        process.record.parents = [ids[parent] for parent in own]
-        process.record.children = children[process.nodename]
+        process.record.parents = tuple(ids[parent] for parent in own)
+        process.record.children = tuple(children[process.nodename])
         process.record.waitforparents = bool(own)
         process.unfinished_parents = len(own)
         if not own:
             process.record.input = root_input
+    members = [process.record.processid for process in processes]
     record = ProcessGraph(
         graphid,
         initiator.id,
@@ -116,10 +117,10 @@ def submit_graph(
         colony.record.name,
         [process.record.processid for process in processes if not process.record.parents],
         submissiontime=turn.moment,
-        processids=[process.record.processid for process in processes],
+        processids=members,
     )
     counts = [len(processes), 0, 0, 0, 0]
-    graph = LiveGraph(record, turn.event.offset, list(record.processids), counts)
+    graph = LiveGraph(record, turn.event.offset, members, counts)
     colony.graphs.add(graph)
     turn.tell(GraphChanged(colony.record.name, graph))
     for process in processes:
@@ -180,7 +181,7 @@ def get_process_graph(view: View, message: GetProcessGraph, found: FoundGraph) -
 def get_process_graphs(view: View, message: GetProcessGraphs, colony: Colony) -> list[ProcessGraph]:
     """The newest `count` workflows in one state (workflows.md section 7)."""
     if not ProcessState.WAITING <= message.state <= ProcessState.CANCELLED:
-        raise Refusal(400, "Failed to get processgraphs, invalid msg.State")
+        raise Refusal(400, "invalid msg.State")
     if message.count > MAX_LIST_COUNT:
         raise Refusal(400, f"Count is larger than MaxCount limit <{MAX_LIST_COUNT}>")
     if message.count < 0:
@@ -215,9 +216,10 @@ def remove_all_process_graphs(turn: Turn, message: RemoveAllProcessGraphs, colon
         raise Refusal(400, "not possible to remove running processgraphs")
     if not ProcessState.NOTSET <= message.state <= ProcessState.CANCELLED:
         raise Refusal(400, "invalid state when deleting all processgraphs")
-    for graph in list(colony.graphs.by_id.values()):
-        if message.state in (ProcessState.NOTSET, graph.record.state):
-            lifecycle.remove_graph(turn, colony, graph)
+    graphs = colony.graphs
+    everything = message.state == ProcessState.NOTSET
+    for graph in list(graphs.by_id.values()) if everything else graphs.in_state(message.state):
+        lifecycle.remove_graph(turn, colony, graph)
     return Empty()
 
 

@@ -18,6 +18,7 @@ SOURCES = ("channel.py", "client.py", "context.py", "workflow.py", "rpc/*.py")
 TARGET = "sync"
 
 RENAMED = {
+    "AsyncBaseTransport": "BaseTransport",
     "AsyncClient": "Client",
     "AsyncExitStack": "ExitStack",
     "AsyncGenerator": "Generator",

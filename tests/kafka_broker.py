@@ -23,6 +23,20 @@ class KafkaBroker:
     bootstrap: str
     directory: Path
 
+    def variables(self, user: str) -> dict[str, str]:
+        """What a program that is `user` has in its environment, if the broker was started with --secure."""
+        return {
+            "LEDGER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "LEDGER_KAFKA_CA": str(self.secrets / "ca.pem"),
+            "LEDGER_KAFKA_USERNAME": user,
+            "LEDGER_KAFKA_PASSWORD_FILE": str(self.secrets / f"{user}.password"),
+        }
+
+    @property
+    def secrets(self) -> Path:
+        """Certificates and passwords of a secured broker."""
+        return self.directory / "secrets"
+
     def do(self, action: str) -> None:
         """One of kill, stop, start, pause, resume."""
         run_kafka("node", "1", action, "--dir", str(self.directory))
@@ -42,13 +56,16 @@ def run_kafka(*arguments: str) -> str:
 
 
 @contextmanager
-def running_broker(directory: Path) -> Iterator[KafkaBroker]:
-    """A broker with its files in `directory`; skips the test if the tools to start one are missing."""
+def running_broker(directory: Path, *flags: str) -> Iterator[KafkaBroker]:
+    """A broker with its files in `directory`; skips the test if the tools to start one are missing.
+
+    `flags` go to `kafka up`.
+    """
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed, so no Kafka broker can be started")
     try:
-        printed = run_kafka("up", "--port", "0", "--dir", str(directory))
+        printed = run_kafka("up", "--port", "0", "--dir", str(directory), *flags)
         yield KafkaBroker(printed.strip().removeprefix("KAFKA_BOOTSTRAP="), directory)
     finally:
         run_kafka("down", "--dir", str(directory))

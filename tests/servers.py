@@ -28,7 +28,7 @@ _QUICKLY = [sys.executable, "-c", "from services.cli.server import app; app()"]
 STARTS_WITHIN = 60.0
 """Seconds after which a server that is not ready never will be, on the slowest machine."""
 
-_LISTENING = re.compile(r"listening on (http://(\S+):(\d+))$")
+_LISTENING = re.compile(r"listening on (https?://(\S+):(\d+))$")
 _READY = re.compile(r"ready: (\d+) records are folded$")
 
 

@@ -15,8 +15,8 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -155,27 +155,40 @@ class Executor:
     async def _work(self, stopping: asyncio.Event) -> None:
         """Register, work until `stopping` is set, and leave."""
         record, identity, owner = self._settled()
-        server, colony = self._server or Environment().url, record.colonyname
+        async with self._connected(identity, record.colonyname) as (client, sync_client):
+
+            async def readmit(silence: float) -> None:
+                if owner is not None and silence < FORGOTTEN_SECONDS:
+                    raise ConfigurationError(
+                        f"Executor {record.executorname} is no approved member any more: it was removed or "
+                        f"rejected, or another run with another key took its name."
+                    )
+                await self._registered(client, owner, record, stopping)
+
+            if not await self._registered(client, owner, record, stopping):
+                return
+            _log.info("Executor %s is at work in colony %s", record.executorname, record.colonyname)
+            await self._hired(client, sync_client, readmit, stopping).run()
+            if owner is not None and self._leaves:
+                await self._removed(client.using(owner), record)
+
+    @asynccontextmanager
+    async def _connected(self, identity: Identity, colony: str) -> AsyncIterator[tuple[Client, SyncClient]]:
+        """The clients that the executor and its functions call the server by."""
+        server = self._server or Environment().url
         with SyncClient(server, identity, colony=colony) as sync_client:
             async with Client(server, identity, colony=colony) as client:
+                yield client, sync_client
 
-                async def readmit(silence: float) -> None:
-                    if owner is not None and silence < FORGOTTEN_SECONDS:
-                        raise ConfigurationError(
-                            f"Executor {record.executorname} is no approved member any more: it was removed or "
-                            f"rejected, or another run with another key took its name."
-                        )
-                    await self._registered(client, owner, record, stopping)
-
-                if not await self._registered(client, owner, record, stopping):
-                    return
-                _log.info("Executor %s is at work in colony %s", record.executorname, colony)
-                worker = Worker(
-                    client, sync_client, self._bindings, self._demand, readmit=readmit, stopping=stopping
-                )
-                await worker.run()
-                if owner is not None and self._leaves:
-                    await self._removed(client.using(owner), record)
+    def _hired(
+        self,
+        client: Client,
+        sync_client: SyncClient,
+        readmit: Callable[[float], Awaitable[None]],
+        stopping: asyncio.Event,
+    ) -> Worker:
+        """Who takes processes and runs them."""
+        return Worker(client, sync_client, self._bindings, self._demand, readmit=readmit, stopping=stopping)
 
     async def _serve_with_signals(self) -> None:
         with _signals(asyncio.get_running_loop(), self.stop):

@@ -86,33 +86,49 @@ class Worker:
                 if len(self._running) >= self._demand.concurrency:
                     await asyncio.wait({stop, *self._running}, return_when=asyncio.FIRST_COMPLETED)
                 elif process := await self._next(stop):
-                    task = asyncio.create_task(self._handle(process))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
-            if self._running:
-                _log.info("Finishing %d running processes", len(self._running))
-                await asyncio.wait(self._running)
+                    self._begin(process)
+            await self._finish()
         finally:
             for task in (stop, *self._running):
                 task.cancel()
             self._threads.shutdown(wait=False)
 
-    async def _next(self, stop: asyncio.Task[Any]) -> Process | None:
-        """The next process, None if there is none for now."""
+    def _begin(self, process: Process) -> None:
+        task = asyncio.create_task(self._handle(process))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _finish(self) -> None:
+        if self._running:
+            _log.info("Finishing %d running processes", len(self._running))
+            await asyncio.wait(self._running)
+
+    def _ask(self) -> asyncio.Task[Process | None]:
+        """One call for work, under way."""
         demand = self._demand
-        poll = asyncio.create_task(
+        return asyncio.create_task(
             self._client.assign(timeout=demand.poll, availablecpu=demand.cpu, availablemem=demand.mem)
         )
+
+    async def _next(self, stop: asyncio.Task[Any]) -> Process | None:
+        """The next process, None if there is none for now."""
+        poll = self._ask()
         try:
             await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({poll}, timeout=_LAST_POLL_SECONDS)
         finally:
             poll.cancel()
         try:
-            process = await poll
+            return await self._taken(poll)
         except asyncio.CancelledError:
             if not stop.done():
                 raise
+        return None
+
+    async def _taken(self, poll: asyncio.Task[Process | None]) -> Process | None:
+        """What a call for work gave; None, after a pause, if it failed."""
+        try:
+            process = await poll
         except AccessDenied as error:
             await self._setbacks.sit_out(error)
             await self._readmit(monotonic() - self._admitted)

@@ -26,7 +26,11 @@ DataDirectory = Annotated[
     ),
 ]
 LedgerPlace = Annotated[
-    str, typer.Option(help="The ledger: a directory, or kafka://host:port[/topic]", rich_help_panel=_PANEL)
+    str,
+    typer.Option(
+        help="The ledger: a directory, or kafka://host:port, with /topic if that is not called ledger",
+        rich_help_panel=_PANEL,
+    ),
 ]
 
 

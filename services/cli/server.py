@@ -70,8 +70,9 @@ def start(
 
 def _show_environment(node: ServerNode) -> None:
     host = _LOCAL.get(node.settings.host, node.settings.host)
+    tls = node.settings.tls_cert is not None
     typer.echo("Ready, with the published development keys. In another shell:", err=True)
-    for name, value in development.environment(host, node.port).items():
+    for name, value in development.environment(host, node.port, tls=tls).items():
         typer.echo(f"  export {name}={value}", err=True)
 
 

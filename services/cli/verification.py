@@ -2,7 +2,8 @@
 
 For every record: the digest is that of the payload, the signature of the digest gives the identity,
 times do not run backwards and no offset is missing. Then everything is folded, and the digest of the
-state says whether two ledgers, or two nodes, came to the same.
+state says whether two ledgers, or two nodes, came to the same. What nodes said in checkpoints of the
+state at some offset must be what it comes to here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from projections.digest import state_digest
 from projections.event import Event
 from projections.fold import apply
 from projections.state import State
-from services.ledger import Ledger, LedgerError
+from projections.system import Checkpointed
+from services.ledger import Ledger, LedgerCorrupt, LedgerError
+from services.snapshots.making import checkpoints
 
 __all__ = ["BadRecord", "Progress", "Verified", "verify"]
 
@@ -93,6 +96,7 @@ async def _verify_partition(
     ledger: Ledger, partition: int, threads: ThreadPoolExecutor, report: Callable[[int], None]
 ) -> Verified:
     state = State()
+    claims = await _claims(ledger, partition)
     signers: set[str] = set()
     first = last = 0
     async for events, bad in _checked(ledger.read(partition), threads):
@@ -103,11 +107,38 @@ async def _verify_partition(
                 raise BadRecord(event, "its time is before that of the record before it")
             if bad is not None and event.offset == bad.offset:
                 raise bad
+            _check_claims(claims, state, event.offset)
             first, last = first or event.time, event.time
             signers.add(event.record.identity)
             apply(state, event)
         report(state.next_offset)
+    _check_claims(claims, state, state.next_offset)
+    if claims:
+        raise BadRecord(claims[0][1], "it speaks of records that are not there")
     return Verified(partition, state.next_offset, len(signers), first, last, state.rules, state_digest(state))
+
+
+async def _claims(ledger: Ledger, partition: int) -> deque[tuple[Checkpointed, Event]]:
+    """All checkpoints; none of a damaged ledger, which is found to be so when it is folded."""
+    try:
+        return deque(await checkpoints(ledger, partition))
+    except LedgerCorrupt:
+        return deque()
+
+
+def _check_claims(claims: deque[tuple[Checkpointed, Event]], state: State, offset: int) -> None:
+    """Compare what nodes said of all records before an offset, or earlier ones, with what they came to."""
+    while claims and claims[0][0].offset <= offset:
+        claim, event = claims.popleft()
+        if event.offset < claim.offset:
+            raise BadRecord(event, "it speaks of records after it")
+        digest = state_digest(state)
+        if claim.digest != digest:
+            raise BadRecord(
+                event,
+                f"it says that the records before offset {claim.offset} come to {claim.digest}, "
+                f"they come to {digest}",
+            )
 
 
 async def _checked(

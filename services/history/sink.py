@@ -199,6 +199,7 @@ class HistorySink:
                 )
         for partition, part in enumerate(self._partitions):
             part.next = part.written = positions[partition].next if partition in positions else 0
+            part.folded = max(part.folded, self._states[partition].next_offset)
             part.behind = part.folded > part.next
         self._fault = None
 

@@ -22,6 +22,7 @@ from services.ingress.connection import Connection
 from services.ingress.demands import Demands
 from services.ingress.envelopes import Signed, error_envelope, open_envelope, reply_envelope, verify
 from services.ingress.metrics import Metrics
+from services.ingress.ratelimit import RateLimits
 from services.ingress.recorder import Recorder
 from services.ledger import CodecError, LedgerUnavailable
 
@@ -59,7 +60,8 @@ class Api:
     """Answers RPCs from a replica that has caught up.
 
     `public` are the replies to RPCs that need no signature, `handlers` answer queries of our own
-    that need I/O, both by payload type; `hear` is told of every signed call that leaves no command.
+    that need I/O, both by payload type; `hear` is told of every signed call that leaves no command;
+    `rates` bounds how many RPCs one identity sends.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Api:
         hear: Callable[[int, Executor], None],
         public: Mapping[str, Public],
         handlers: Mapping[str, Handler],
+        rates: RateLimits,
     ) -> None:
         self._replica = recorder.replica
         self._recorder = recorder
@@ -78,6 +81,7 @@ class Api:
         self._hear = hear
         self._public = public
         self._handlers = handlers
+        self._rates = rates
 
     async def respond(self, body: bytes, connection: Connection) -> Response:
         """Answer one request body that came over `connection`."""
@@ -90,6 +94,7 @@ class Api:
                 response = self._tell_anybody(envelope)
             else:
                 signed = await _offload(len(body), verify, envelope)
+                self._rates.admit(signed.caller)
                 rpc = self._find(signed)
                 payloadtype = rpc.payloadtype
                 reply = await self._reply(rpc, signed, connection)

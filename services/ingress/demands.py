@@ -229,6 +229,8 @@ class Demands:
             if demand.is_gone:
                 self._give_back(demand.partition, done.result())
             self._settle(demand, done.result())
+            # A repeat of an earlier request has taken nothing new.
+            self._serve(line)
         else:
             self._refused(line, demand, done.result())
         self._drop_if_empty(line)

@@ -46,13 +46,14 @@ R = TypeVar("R")
 _OK, _UNAVAILABLE = 200, 503
 
 
-def environment(host: str, port: int) -> Mapping[str, str]:
+def environment(host: str, port: int, *, tls: bool = False) -> Mapping[str, str]:
     """What a shell exports so that the ecosystem's programs find this server."""
+    spoken = "true" if tls else "false"
     return {
         "COLONIES_SERVER_HOST": host,
         "COLONIES_SERVER_PORT": str(port),
-        "COLONIES_TLS": "false",
-        "COLONIES_SERVER_TLS": "false",
+        "COLONIES_TLS": spoken,
+        "COLONIES_SERVER_TLS": spoken,
         "COLONIES_SERVER_ID": SERVER_OWNER.id,
         "COLONIES_SERVER_PRVKEY": SERVER_OWNER.private_key,
         "COLONIES_COLONY_NAME": COLONY,

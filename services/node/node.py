@@ -7,10 +7,9 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from colonyledger.wire import Executor, GetCluster, payloadtype_of
+from colonyledger.wire import GetCluster, payloadtype_of
 
 from projections.system import RULES_VERSION, Rules
 from services.cluster import Announcement, Membership
@@ -18,18 +17,23 @@ from services.ingress.api import Api, Handler
 from services.ingress.app import Health
 from services.ingress.demands import Demands
 from services.ingress.metrics import Metrics
+from services.ingress.ratelimit import RateLimits
 from services.ingress.recorder import Recorder
 from services.ledger import Ledger, LedgerUnavailable
+from services.node import gauges
+from services.node.away import send_away_while_faulty
 from services.node.chosen import chosen_settings
 from services.node.cluster import cluster_of, join, place_of
 from services.node.key import load_key
 from services.node.ledgers import open_ledgers
 from services.node.public import public_answers
 from services.node.settings import NodeSettings, SettingsError
+from services.node.snapshotting import Snapshotting
+from services.node.topics import Topics
 from services.node.unkept import NO_HISTORY
 from services.realtime import Pubsub, RealtimeLimits
 from services.replica import Replica, SystemWriter
-from services.timekeeper import INTERVAL_SECONDS, HeardFrom, ParkedExecutors, Ticker
+from services.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
     from services.node.historian import Historian
@@ -39,8 +43,7 @@ __all__ = ["Prepare", "ServerNode"]
 _RETRY_SECONDS = 1.0
 """Pause between attempts to reach a ledger that is away."""
 
-_PATIENCE_SECONDS = 5.0
-"""How long executors wait at a node that has lost the ledger, if there are others."""
+T = TypeVar("T")
 
 Prepare = Callable[[Api], Awaitable[None]]
 """Something to do through RPCs before others may call any; done again if the ledger fails meanwhile."""
@@ -66,24 +69,24 @@ class ServerNode:
         self.metrics = metrics
         self.api: Api | None = None
         self.pubsub: Pubsub | None = None
+        self.replica: Replica | None = None
+        self.recorder: Recorder | None = None
+        self.demands: Demands | None = None
+        self.rates = RateLimits(settings.rate_per_identity, settings.rate_burst)
         self._prepare = prepare
         self._identity = load_key(settings.data_dir / "node.key")
         self._run = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._reason = ""
         """Why the ledger could not be used at the last attempt; empty if it could."""
-        self._ledger: Ledger | None = None
-        self._reads: Ledger | None = None
-        self._replica: Replica | None = None
-        self._recorder: Recorder | None = None
-        self._demands: Demands | None = None
-        self._tickers: list[Ticker] = []
-        self._heard: list[HeardFrom] = []
-        self._waiting: ParkedExecutors | None = None
+        self._logs: tuple[Ledger, Ledger | None] | None = None
+        """The ledger and the reads log."""
         self._historian: Historian | None = None
         self._membership: Membership | None = None
-        self._starting: asyncio.Task[None] | None = None
-        self._away: asyncio.Task[None] | None = None
-        self._register_metrics()
+        self._timekeeper: Timekeeper | None = None
+        self._snapshots = Snapshotting(settings, metrics)
+        self._topics = Topics(settings, metrics)
+        self._tasks: list[asyncio.Task[None]] = []
+        gauges.register(metrics, self)
 
     async def start(self) -> None:
         """Open the ledger and begin to catch up in the background.
@@ -99,10 +102,10 @@ class ServerNode:
 
             self._historian = await Historian.open(self.settings, self.metrics)
         try:
-            await self._open()
+            self._logs = await open_ledgers(self.settings)
         except LedgerUnavailable as error:
             self._say(error)
-        self._starting = asyncio.create_task(self._become_ready(), name="become-ready")
+        self._tasks = [asyncio.create_task(self._become_ready(), name="become-ready")]
 
     async def ready(self) -> None:
         """Wait until RPCs are served; for ever if the ledger is damaged.
@@ -111,89 +114,92 @@ class ServerNode:
             LedgerRefused: as from `start`, from a ledger that could not be reached then.
             SettingsError: the settings do not fit the ledger, such as a new one without a server owner.
         """
-        if self._starting is not None:
-            await asyncio.shield(self._starting)
+        if self._tasks:
+            await asyncio.shield(self._tasks[0])
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
         self.drain()
-        for task in (self._starting, self._away):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._topics.stop()
         if self._membership is not None:
             await self._membership.stop()
-        for ticker in self._tickers:
-            ticker.stop()
-        if self._waiting is not None:
-            self._waiting.stop()
-        for heard in self._heard:
-            heard.stop()
+        if self._timekeeper is not None:
+            self._timekeeper.stop()
+        await self._snapshots.stop()
         self.api = self.pubsub = None
-        # Together: each may have to wait for what does not answer.
-        await asyncio.gather(*(log.close() for log in (self._ledger, self._reads) if log is not None))
-        if self._replica is not None:
-            await self._replica.stop()
+        if self.recorder is not None:
+            self.recorder.write_notes()
+        if self._logs is not None:
+            # Together: each may have to wait for what does not answer.
+            await asyncio.gather(*(log.close() for log in self._logs if log is not None))
+        if self.replica is not None:
+            await self.replica.stop()
         if self._historian is not None:
             await self._historian.close()
 
     def drain(self) -> None:
         """Send parked executors away so that the server can stop."""
-        if self._demands is not None:
-            self._demands.close()
+        if self.demands is not None:
+            self.demands.close()
 
     def health(self) -> Health:
         """How the node is, for `/health`."""
-        replica = self._replica
+        replica = self.replica
         if replica is not None and replica.fault is not None:
             return Health(status="faulty", reason=replica.fault)
         if self.api is not None:
             return Health(status="ready")
         if self._reason or replica is None:
-            return Health(status="starting", reason=self._reason or "the ledger is being opened")
+            reason = self._reason or self._snapshots.doing or "the ledger is being opened"
+            return Health(status="starting", reason=reason)
         folded, end = replica.progress
         return Health(
             status="starting", reason=f"{folded} of {end} records are folded", folded=folded, end=end
         )
 
-    async def _open(self) -> None:
-        self._ledger, self._reads = await open_ledgers(self.settings)
-
     async def _become_ready(self) -> None:
-        if self._ledger is None:
+        if self._logs is None:
             await asyncio.sleep(_RETRY_SECONDS)
-            await self._insist(self._open)
-        if self._ledger is None:
-            raise LedgerUnavailable("the ledger is not open")
-        replica = self._replica = Replica(self._ledger, self._run)
+            self._logs = await self._insist(lambda: open_ledgers(self.settings))
+        ledger, reads = self._logs
+        states = await self._insist(lambda: self._snapshots.states(ledger))
+        replica = self.replica = Replica(ledger, self._run, states)
+        membership = self._membership = join(self.settings, self._run, self._describe)
+        await self._insist(membership.start)
+        await self._insist(lambda: self._snapshots.watch(replica))
         historian = self._historian
         if historian is not None:
             await self._insist(lambda: historian.follow(replica))
+        self._topics.follow(replica, self._leads)
         await self._insist(replica.start)
         await replica.caught_up()
         while replica.fault is not None:  # noqa: ASYNC110 (the ledger gives no signal)
             await asyncio.sleep(_RETRY_SECONDS)
         writer = SystemWriter(replica, self._identity)
         await self._insist(lambda: self._put_rules_in_force(replica, writer))
-        membership = self._membership = join(self.settings, self._run, self._describe)
-        await self._insist(membership.start)
-        api = self._make_api(replica, writer, membership)
+        api = self._make_api(Recorder(replica, reads), writer, membership)
         if self._prepare is not None:
             prepare = self._prepare
             await self._insist(lambda: prepare(api))
+        await self._insist(lambda: self._topics.start(api, replica, writer))
+        self._snapshots.start(writer)
         self.api = api
+        membership.changed()
         logger.info("ready: %d records are folded", replica.progress[0])
 
-    async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
         """Do a step, again and again while the ledger does not let it happen."""
         while True:
             try:
-                await step()
+                done = await step()
             except LedgerUnavailable as error:
                 self._say(error)
             else:
                 self._reason = ""
-                return
+                return done
             await asyncio.sleep(_RETRY_SECONDS)
 
     def _say(self, error: LedgerUnavailable) -> None:
@@ -217,85 +223,35 @@ class ServerNode:
                 appends.append(writer.append(partition, rules))
         await asyncio.gather(*appends)
 
-    def _make_api(self, replica: Replica, writer: SystemWriter, membership: Membership) -> Api:
-        partitions = range(replica.ledger.partitions)
-        self._tickers = [
-            Ticker(replica, partition, writer, partial(membership.rank, f"partition {partition}"))
-            for partition in partitions
-        ]
-        patience = self.settings.stale_executor_seconds
-        interval = min(patience / 3, INTERVAL_SECONDS) if patience else INTERVAL_SECONDS
-        self._heard = [HeardFrom(replica, partition, writer, interval) for partition in partitions]
-        self._recorder = Recorder(replica, self._reads)
-        self._demands = Demands(self._recorder, writer, self.settings.max_parked_demands, membership)
-        self._away = asyncio.create_task(self._send_away_while_faulty(replica, self._demands, membership))
-        for ticker in self._tickers:
-            ticker.start()
-        self._waiting = ParkedExecutors(self._demands.waiting, self._hear, patience / 3)
-        self._waiting.start()
-        self.pubsub = Pubsub(
-            self._recorder,
-            self.metrics,
-            self._hear,
-            RealtimeLimits(
-                max_connections=self.settings.max_subscribers,
-                max_subscriptions=self.settings.max_subscriptions,
-            ),
+    def _make_api(self, recorder: Recorder, writer: SystemWriter, membership: Membership) -> Api:
+        settings, replica = self.settings, recorder.replica
+        keeper = Timekeeper(replica, writer, membership, settings.stale_executor_seconds)
+        demands = Demands(recorder, writer, settings.max_parked_demands, membership)
+        keeper.start(demands.waiting)
+        self._tasks.append(asyncio.create_task(send_away_while_faulty(replica, demands, membership)))
+        limits = RealtimeLimits(
+            max_connections=settings.max_subscribers, max_subscriptions=settings.max_subscriptions
         )
-        public = public_answers(self.settings, self.port)
+        self.pubsub = Pubsub(recorder, self.metrics, keeper.hear, limits)
+        self.recorder, self.demands, self._timekeeper = recorder, demands, keeper
+        public = public_answers(settings, self.port)
         handlers: dict[str, Handler] = {payloadtype_of(GetCluster): cluster_of(self._describe, membership)}
         handlers |= NO_HISTORY if self._historian is None else self._historian.handlers
-        return Api(self._recorder, self._demands, self.metrics, self._hear, public, handlers)
+        return Api(recorder, demands, self.metrics, keeper.hear, public, handlers, self.rates)
 
-    async def _send_away_while_faulty(
-        self, replica: Replica, demands: Demands, membership: Membership
-    ) -> None:
-        """Send executors to the other nodes when this one has lost the ledger for a while."""
-        others = False
-        while True:
-            others = others or bool(membership.others)
-            if replica.fault is not None:
-                await asyncio.sleep(_PATIENCE_SECONDS)
-                if others and replica.fault is not None:
-                    demands.send_away(f"This server cannot serve now, ask again: {replica.fault}")
-            await asyncio.sleep(_RETRY_SECONDS)
+    def _leads(self, partition: int) -> bool:
+        """Whether this node publishes the facts of a partition."""
+        membership = self._membership
+        return self.api is not None and membership is not None and membership.rank(f"facts/{partition}") == 0
 
     def _describe(self) -> Announcement:
         host, port = place_of(self.settings, self.port)
-        replica, demands = self._replica, self._demands
         return Announcement(
             run=self._run,
             name=socket.gethostname(),
             host=host,
             port=port,
-            ready=self.api is not None and self.health()["status"] == "ready",
-            folded=() if replica is None else tuple(state.next_offset for state in replica.states),
-            wanted=() if demands is None else demands.wanted(),
+            ready=self.health()["status"] == "ready",
+            folded=() if self.replica is None else tuple(state.next_offset for state in self.replica.states),
+            wanted=() if self.demands is None else self.demands.wanted(),
         )
-
-    def _hear(self, partition: int, executor: Executor) -> None:
-        self._heard[partition].hear(executor)
-
-    def _register_metrics(self) -> None:
-        gauge, counter = self.metrics.gauge, self.metrics.counter
-        gauge("colonyledger_ready", "1 if RPCs are served", lambda: float(self.health()["status"] == "ready"))
-        gauge("colonyledger_parked_demands", "Executors that wait for work", self._parked)
-        gauge("colonyledger_subscribers", "Websocket connections to /pubsub", self._subscribers)
-        gauge("colonyledger_subscriptions", "Subscriptions on them", self._subscriptions)
-        gauge("colonyledger_records_folded", "Records folded, of all partitions", self._folded)
-        counter("colonyledger_reads_dropped", "Entries that the reads log did not take", self._dropped)
-
-    def _parked(self) -> float:
-        return 0 if self._demands is None else self._demands.parked
-
-    def _subscribers(self) -> float:
-        return 0 if self.pubsub is None else self.pubsub.connections
-
-    def _subscriptions(self) -> float:
-        return 0 if self.pubsub is None else self.pubsub.subscriptions
-
-    def _folded(self) -> float:
-        return 0 if self._replica is None else self._replica.progress[0]
-
-    def _dropped(self) -> float:
-        return 0 if self._recorder is None else self._recorder.reads_dropped

@@ -34,7 +34,7 @@ def public_answers(settings: NodeSettings, port: int) -> Mapping[str, Public]:
         return Version(settings.build_version, settings.build_time)
 
     def server_info(_: str) -> ServerInfo:
-        backend = Backend("http", port, settings.host)
+        backend = Backend("http", port, settings.host, tls=settings.tls_cert is not None)
         return ServerInfo(settings.build_version, settings.build_time, [backend])
 
     return {payloadtype_of(GetVersion): version, payloadtype_of(GetServerInfo): server_info}

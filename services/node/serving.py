@@ -12,13 +12,14 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import uvicorn
-import uvloop
 
 from services.ingress.app import App
 from services.ingress.http import HttpProtocol
 from services.ingress.metrics import Metrics
+from services.node.loop import new_event_loop
 from services.node.node import Prepare, ServerNode
 from services.node.settings import NodeSettings
+from services.node.tls import server_context
 from services.realtime.limits import MAX_REQUEST_BYTES, PING_SECONDS
 
 __all__ = ["serve"]
@@ -57,19 +58,27 @@ def serve(settings: NodeSettings, prepare: Prepare | None = None, on_ready: OnRe
         OSError: the address cannot be listened on, or the data directory cannot be used.
         LedgerRefused: the ledger must not be opened.
         SettingsError: a setting is missing or does not fit the ledger.
+        CertificateError: the certificate for HTTPS cannot be used.
     """
     _allow_many_connections()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(settings, prepare, on_ready))
 
 
 async def _serve(settings: NodeSettings, prepare: Prepare | None, on_ready: OnReady | None) -> None:
+    context = (
+        server_context(settings.tls_cert, settings.tls_key)
+        if settings.tls_cert and settings.tls_key
+        else None
+    )
     with closing(_listen(settings.host, settings.port)) as listening:
         metrics = Metrics()
         node = ServerNode(settings, metrics, listening.getsockname()[1], prepare)
         config = uvicorn.Config(
             App(node, metrics, settings.max_body_bytes),
             http=HttpProtocol,
+            limit_concurrency=settings.max_connections,
+            ssl_context_factory=None if context is None else lambda *_: context,
             ws="websockets-sansio",
             ws_max_size=MAX_REQUEST_BYTES,
             ws_ping_interval=PING_SECONDS,
@@ -88,7 +97,8 @@ async def _serve(settings: NodeSettings, prepare: Prepare | None, on_ready: OnRe
         _stop_at_signals(server)
         try:
             await node.start()
-            logger.info("listening on http://%s:%d", _in_url(settings.host), node.port)
+            scheme = "http" if context is None else "https"
+            logger.info("listening on %s://%s:%d", scheme, _in_url(settings.host), node.port)
             await _run(server, listening, _get_ready(node, on_ready))
         finally:
             await node.stop()

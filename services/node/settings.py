@@ -13,6 +13,8 @@ from pathlib import Path
 
 from projections.ids import is_identity
 from projections.zones import is_zone
+from services.node.tls import CertificateError, named_certificate
+from services.secrets import SecretError, secret
 
 __all__ = ["NodeSettings", "SettingsError"]
 
@@ -38,7 +40,10 @@ class NodeSettings:
     ledger: str = ""
     """`kafka://host:port[,host:port][/topic]`, or a directory; empty is `ledger` in the data directory (LEDGER_URL)."""
     history: str = "none"
-    """`chdb` for the engine in this process, `clickhouse://user:password@host:port/database`, or `none` (LEDGER_HISTORY)."""
+    """`chdb` for the engine in this process, `clickhouse://user:password@host:port/database`, or `none` (LEDGER_HISTORY).
+
+    The variable LEDGER_HISTORY_FILE may name a file that holds it, as the password is a secret.
+    """
     server_id: str = ""
     """Id of the server owner (COLONIES_SERVER_ID). Needed once, when the ledger is made."""
     reregister: bool = False
@@ -66,10 +71,35 @@ class NodeSettings:
     """Largest request body; a larger one gets 413 (LEDGER_MAX_BODY_BYTES; protocol: envelope.md section 1)."""
     max_parked_demands: int = 100_000
     """Most executors that wait for work at this node; one more gets 429 (LEDGER_MAX_PARKED_DEMANDS)."""
+    facts: bool = True
+    """On Kafka: whether what happens is told on the topic `facts` (LEDGER_FACTS)."""
+    requests: bool = True
+    """On Kafka: whether RPCs are taken from the topic `requests` (LEDGER_REQUESTS)."""
+    max_requests_in_flight: int = 512
+    """Requests from that topic that are served at one time; the rest waits there (LEDGER_MAX_REQUESTS_IN_FLIGHT)."""
     max_subscribers: int = 10_000
     """Most websocket connections at one time; one more gets 429 (LEDGER_MAX_SUBSCRIBERS)."""
     max_subscriptions: int = 100
     """Most subscriptions on one websocket connection; one more gets 429 (LEDGER_MAX_SUBSCRIPTIONS)."""
+    snapshots: str = ""
+    """Where snapshots of the state are kept: a directory or `s3://bucket/prefix`; empty is `snapshots` in the
+    data directory (LEDGER_SNAPSHOTS).
+    """
+    snapshot_records: int = 100_000
+    """Records of a partition between two snapshots, at least 100; 0 makes none (LEDGER_SNAPSHOT_RECORDS)."""
+    max_connections: int = 120_000
+    """Most connections at one time, those of parked executors and subscribers included; one more gets 503
+    (LEDGER_MAX_CONNECTIONS)."""
+    rate_per_identity: int = 0
+    """RPCs that one identity may send to this node in a second; more get 429. 0 is as many as it likes
+    (LEDGER_RATE_PER_IDENTITY)."""
+    rate_burst: int = 0
+    """RPCs that an identity may send at once after a pause; 0 is twice `rate_per_identity` (LEDGER_RATE_BURST)."""
+    tls_cert: Path | None = None
+    """PEM file of the certificate that the server shows, with those that vouch for it (LEDGER_TLS_CERT;
+    services/node/tls.py has the ecosystem's names). None: plain HTTP."""
+    tls_key: Path | None = None
+    """PEM file of its key (LEDGER_TLS_KEY)."""
     graceful_seconds: int = 5
     """How long running requests may take to finish after SIGTERM (LEDGER_GRACEFUL_SECONDS)."""
     build_version: str = field(default_factory=lambda: version("colony-ledger"))
@@ -81,6 +111,7 @@ class NodeSettings:
         for name, (lowest, highest) in _BOUNDS.items():
             if not lowest <= getattr(self, name) <= highest:
                 raise SettingsError(f"{_called(name)} must be from {lowest} to {highest}")
+        self._check_snapshots()
         if self.retention and not self.retention_seconds:
             raise SettingsError(
                 f"{_called('retention')} is on and {_called('retention_seconds')} is not set: say after how many "
@@ -91,6 +122,8 @@ class NodeSettings:
                 f"{_called('timezone')}, else TZ, must be a time zone such as Europe/Stockholm or UTC, "
                 f"not {self.timezone!r}"
             )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise SettingsError(f"{_called('tls_cert')} and {_called('tls_key')} belong together")
         if self.server_id and not is_identity(self.server_id):
             raise SettingsError(
                 f"{_called('server_id')} must be the id of a key, 64 lower-case hexadecimal digits"
@@ -102,15 +135,30 @@ class NodeSettings:
             ("clickhouse://", "clickhouses://")
         ):
             raise SettingsError(
-                f"{_called('history')} must be none, chdb or clickhouse://…, not {self.history!r}"
+                f"{_called('history')} must be none, chdb or clickhouse://…, not {_hidden(self.history)!r}"
             )
         if "://" in self.ledger and not self.is_on_kafka:
             raise SettingsError(f"{_called('ledger')} must be kafka://… or a directory, not {self.ledger!r}")
+
+    def _check_snapshots(self) -> None:
+        if 0 < self.snapshot_records < _FEWEST_SNAPSHOT_RECORDS:
+            raise SettingsError(
+                f"{_called('snapshot_records')} must be 0 for no snapshots, or at least {_FEWEST_SNAPSHOT_RECORDS}"
+            )
+        if "://" in self.snapshots and not self.snapshots.startswith("s3://"):
+            raise SettingsError(
+                f"{_called('snapshots')} must be a directory or s3://bucket/prefix, not {self.snapshots!r}"
+            )
 
     @property
     def is_on_kafka(self) -> bool:
         """Whether the ledger is a topic."""
         return self.ledger.startswith("kafka://")
+
+    @property
+    def snapshots_place(self) -> str:
+        """Where snapshots of the state are kept."""
+        return self.snapshots or str(self.data_dir / "snapshots")
 
     @property
     def ledger_url(self) -> str:
@@ -131,6 +179,13 @@ class NodeSettings:
                 if given.get(variable):
                     values[name] = _read(name, variable, given[variable])
                     break
+        try:
+            if history := secret(given, "LEDGER_HISTORY"):
+                values["history"] = history
+            if files := named_certificate(given):
+                values["tls_cert"], values["tls_key"] = files
+        except (SecretError, CertificateError) as error:
+            raise SettingsError(str(error)) from None
         values.update({name: value for name, value in flags.items() if value is not None})
         return cls(**values)  # type: ignore[arg-type]
 
@@ -154,12 +209,25 @@ _VARIABLES = {
     "reads_retention_bytes": ("LEDGER_READS_RETENTION_BYTES",),
     "max_body_bytes": ("LEDGER_MAX_BODY_BYTES",),
     "max_parked_demands": ("LEDGER_MAX_PARKED_DEMANDS",),
+    "facts": ("LEDGER_FACTS",),
+    "requests": ("LEDGER_REQUESTS",),
+    "max_requests_in_flight": ("LEDGER_MAX_REQUESTS_IN_FLIGHT",),
     "max_subscribers": ("LEDGER_MAX_SUBSCRIBERS",),
     "max_subscriptions": ("LEDGER_MAX_SUBSCRIPTIONS",),
+    "snapshots": ("LEDGER_SNAPSHOTS",),
+    "snapshot_records": ("LEDGER_SNAPSHOT_RECORDS",),
+    "max_connections": ("LEDGER_MAX_CONNECTIONS",),
+    "rate_per_identity": ("LEDGER_RATE_PER_IDENTITY",),
+    "rate_burst": ("LEDGER_RATE_BURST",),
+    "tls_cert": ("LEDGER_TLS_CERT",),
+    "tls_key": ("LEDGER_TLS_KEY",),
     "graceful_seconds": ("LEDGER_GRACEFUL_SECONDS",),
     "build_version": ("BUILD_VERSION",),
     "build_time": ("BUILD_TIME",),
 }
+
+_FEWEST_SNAPSHOT_RECORDS = 100
+"""A snapshot is followed by a record that tells of it: one after every few records would never come to rest."""
 
 _CENTURY = 100 * 366 * 86_400
 
@@ -172,8 +240,13 @@ _BOUNDS = {
     "reads_retention_bytes": (_MIB, 2**62),
     "max_body_bytes": (1024, 64 * _MIB),
     "max_parked_demands": (0, 10_000_000),
+    "max_requests_in_flight": (1, 1_000_000),
     "max_subscribers": (0, 1_000_000),
     "max_subscriptions": (1, 100_000),
+    "snapshot_records": (0, 10**12),
+    "max_connections": (1, 10_000_000),
+    "rate_per_identity": (0, 1_000_000),
+    "rate_burst": (0, 10_000_000),
     "graceful_seconds": (0, 3600),
 }
 
@@ -185,10 +258,16 @@ def _called(name: str) -> str:
     return f"{name} ({_VARIABLES[name][0]})"
 
 
+def _hidden(url: str) -> str:
+    """A wrong address without what may be a password in it."""
+    scheme, found, _ = url.partition("://")
+    return f"{scheme}://…" if found or "@" in url else url
+
+
 def _read(name: str, variable: str, text: str) -> object:
-    if name == "data_dir":
+    if name in ("data_dir", "tls_cert", "tls_key"):
         return Path(text)
-    if name in ("reregister", "retention", "retention_all"):
+    if name in ("reregister", "retention", "retention_all", "facts", "requests"):
         if text.lower() not in _TRUTH:
             raise SettingsError(f"{variable} must be true or false, not {text!r}")
         return _TRUTH[text.lower()]

@@ -54,13 +54,14 @@ class Replica:
     """The states of all partitions of a ledger, kept up to date.
 
     `run` names this run of this node; with a sequence number it names each record that the node
-    appends, so that a reply finds its waiter when the record comes back in the log.
+    appends, so that a reply finds its waiter when the record comes back in the log. `states` are what
+    the partitions start from if not from nothing.
     """
 
-    def __init__(self, ledger: Ledger, run: str) -> None:
+    def __init__(self, ledger: Ledger, run: str, states: list[State] | None = None) -> None:
         self.ledger = ledger
         self.run = run
-        self.states = [State() for _ in range(ledger.partitions)]
+        self.states = [State() for _ in range(ledger.partitions)] if states is None else states
         self.listeners: list[Listener] = []
         self.orphan_listeners: list[Listener] = []
         """Called for each record of this run whose caller was told that nobody knows what became of it."""
@@ -98,6 +99,12 @@ class Replica:
         """Wait until everything is folded that was in the ledger at the start, or the replica is broken."""
         await self._caught_up.wait()
 
+    def distrust(self, reason: str) -> None:
+        """Fold and serve no more: what is folded here is not what others fold. Not to be called by a listener."""
+        for follower in self._followers:
+            follower.cancel()
+        self._break(reason)
+
     @property
     def broken(self) -> str | None:
         """Why nothing more can be folded until the server is started again; None if nothing is wrong."""
@@ -121,7 +128,11 @@ class Replica:
         Raises:
             LedgerUnavailable: the ledger cannot be asked, or does not give what it has.
         """
-        if self.ledger.is_shared:
+        if not self.ledger.is_shared:
+            return
+        if len(partitions) == 1:
+            await self._fold_to_end(partitions[0])
+        else:
             asked = partitions or range(len(self.states))
             await asyncio.gather(*(self._fold_to_end(partition) for partition in asked))
 

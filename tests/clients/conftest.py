@@ -1,11 +1,14 @@
-"""Unmodified clients of the ecosystem: where they are."""
+"""Unmodified clients of the ecosystem: where they are, and what they need besides a server."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.s3_server import S3Server, running_s3
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "clients"
 
@@ -22,7 +25,24 @@ def clients() -> Path:
 @pytest.fixture(scope="session")
 def pycolonies_source(clients: Path) -> Path:
     """The source of pycolonies, newer than the wheel."""
-    folder = clients / "pycolonies"
+    return _source(clients, "pycolonies")
+
+
+@pytest.fixture(scope="session")
+def colonies_ts_source(clients: Path) -> Path:
+    """The source of colonies-ts."""
+    return _source(clients, "colonies-ts")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """One S3 server for all clients: use a bucket of your own."""
+    with running_s3() as server:
+        yield server
+
+
+def _source(clients: Path, name: str) -> Path:
+    folder = clients / name
     if not folder.is_dir():
-        pytest.skip(f"the source of pycolonies is not there ({folder})")
+        pytest.skip(f"the source of {name} is not there ({folder})")
     return folder

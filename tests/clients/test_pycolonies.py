@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from tests.clients.python_program import PATIENCE, run, variables
 from tests.conftest import StartServer
-from tests.servers import Server, clean_environment
+from tests.s3_server import S3Server
+from tests.servers import Server
 
 PROGRAMS = Path(__file__).parent / "programs"
-PATIENCE = 120.0
 ITS_PORT = 50080
 """The port that its tests have written down."""
 
 NEEDS = {
     "test_sync": "libcfslib.so, a library of the reference's command line",
     "test_get_files": "libcfslib.so, a library of the reference's command line",
-    "test_upload_file": "an S3 store",
-    "test_upload_data": "an S3 store",
-    "test_get_file": "an S3 store",
 }
-"""Its tests that need more than a server."""
+"""Its tests that need more than a server and an S3 store."""
 
 
 @pytest.fixture(params=["wheel", "source"])
 def python_path(request: pytest.FixtureRequest) -> str:
     """Where the programs import pycolonies from: what pip has installed, or the newer source."""
     return "" if request.param == "wheel" else str(request.getfixturevalue("pycolonies_source"))
-
-
-def variables(server: Server, python_path: str) -> dict[str, str]:
-    """The environment of a program that uses pycolonies."""
-    return clean_environment(**server.environment, PYTHONPATH=python_path, PYTHONDONTWRITEBYTECODE="1")
 
 
 @pytest.fixture
@@ -52,21 +44,6 @@ def executor(dev_server: Server, python_path: str) -> Iterator[tuple[str, subpro
     yield kind, process
     process.kill()
     process.wait()
-
-
-def run(*command: str, env: Mapping[str, str], cwd: Path | None = None) -> str:
-    """What a program says, which must succeed."""
-    ran = subprocess.run(
-        [sys.executable, *command],
-        env=env,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
 
 
 def test_an_executor_and_a_client(
@@ -92,7 +69,7 @@ def test_an_executor_and_a_client(
     assert process.wait(PATIENCE) == 0
 
 
-def test_its_own_test_suite(start_server: StartServer, pycolonies_source: Path) -> None:
+def test_its_own_test_suite(start_server: StartServer, pycolonies_source: Path, s3: S3Server) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -100,9 +77,7 @@ def test_its_own_test_suite(start_server: StartServer, pycolonies_source: Path) 
         except OSError as error:
             pytest.skip(f"its tests talk to port {ITS_PORT}, which is not free: {error}")
     server = start_server("--dev", "--port", str(ITS_PORT))
-    environment = variables(server, str(pycolonies_source))
-    for name in [name for name in os.environ if name.startswith("AWS_S3_") or name == "CFSLIB"]:
-        environment.pop(name, None)
+    environment = variables(server, str(pycolonies_source), **s3.environment("its-tests"))
     run("test/setup_test_env.py", env=environment, cwd=pycolonies_source)
     left_out = [
         word for name in NEEDS for word in ("--deselect", f"test/colonies_test.py::TestColonies::{name}")
@@ -111,7 +86,7 @@ def test_its_own_test_suite(start_server: StartServer, pycolonies_source: Path) 
     summary = run("-m", "pytest", *quietly, *left_out, "test", env=environment, cwd=pycolonies_source)
     passed = re.search(r"(\d+) passed", summary)
     assert passed is not None, summary
-    assert int(passed[1]) >= 45, summary
+    assert int(passed[1]) >= 48, summary
     skipped = re.findall(r"SKIPPED .*: (.*)", summary)
     # It asks for users with the server's key, which no server allows, and says so itself.
     assert set(skipped) <= {"User operations require admin permissions"}, summary

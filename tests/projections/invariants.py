@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 from colonyledger.wire import Executor, FunctionSpec, decode
 
+from projections.listings import Filter
 from projections.process import LiveProcess
 from projections.queue import Limits
 from projections.state import Colony, State
@@ -23,6 +25,14 @@ def check(state: State) -> None:
         _check_executions(colony)
         _check_queue(colony)
         _check_graphs(state, colony)
+    colonies = list(state.colonies.values())
+    assert state.totals.processes == _summed([each.processes.counts for each in colonies], 5)
+    assert state.totals.graphs == _summed([each.graphs.counts for each in colonies], 5)
+    assert state.totals.executors == _summed([each.executors.counts for each in colonies], 4)
+
+
+def _summed(counts: list[list[int]], states: int) -> list[int]:
+    return [sum(each[state] for each in counts) for state in range(states)]
 
 
 def place(process: LiveProcess) -> Place:
@@ -48,7 +58,7 @@ def _check_processes(state: State, colony: Colony) -> None:
     counted = Counter(process.record.state for process in processes.by_id.values())
     assert processes.counts == [counted[each] for each in STATES]
     for each in STATES:
-        listed = processes.listed(each, len(processes.by_id) + 1, [])
+        listed = processes.listed(each, len(processes.by_id) + 1, Filter())
         ids = [record.processid for record in listed]
         mine = {key for key, process in processes.by_id.items() if process.record.state == each}
         assert len(ids) == len(mine)
@@ -60,11 +70,40 @@ def _check_processes(state: State, colony: Colony) -> None:
         else:
             ends = [record.endtime for record in listed]
             assert ends == sorted(ends, reverse=True)
+    _check_filters(colony)
     for key, process in processes.by_id.items():
         found = state.find_process(key)
         assert found is not None
         assert found[1] is process
         assert key.startswith(colony.tag)
+
+
+def _check_filters(colony: Colony) -> None:
+    """What a filter lets pass is what a walk over the whole listing finds, in the same order; so for executors."""
+    processes = colony.processes
+    count = len(processes.by_id) + 1
+    for each in STATES:
+        found = [processes.by_id[record.processid] for record in processes.listed(each, count, Filter())]
+        given = [
+            (process.needs.executortype, process.record.initiatorname, process.label) for process in found
+        ]
+        narrowed = {
+            Filter(*(value if use else "" for value, use in zip(values, used, strict=True)))
+            for values in dict.fromkeys(given)
+            for used in product((True, False), repeat=3)
+        }
+        for wanted in narrowed:
+            passing = [
+                process.record
+                for process, values in zip(found, given, strict=True)
+                if all(want in ("", value) for want, value in zip(wanted, values, strict=True))
+            ]
+            assert processes.listed(each, count, wanted) == passing
+        submitted = [process for process in processes.by_id.values() if process.record.state == each]
+        assert list(processes.in_state(each)) == submitted
+        for executorid in {process.record.assignedexecutorid for process in submitted} - {""}:
+            own = [process.record for process in submitted if process.record.assignedexecutorid == executorid]
+            assert processes.submitted_since(0, each, executorid) == own
 
 
 def _check_executions(colony: Colony) -> None:

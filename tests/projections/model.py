@@ -39,7 +39,7 @@ class Model:
         self.executors: dict[str, Member] = {}
         self.processes: list[Proc] = []
         self.graphs: list[Graph] = []
-        self._count = 0
+        self._moves = 0
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -50,11 +50,11 @@ class Model:
             self._fire(due[0][2])
 
     def _due(self) -> Iterator[tuple[int, int, Proc]]:
-        for process in self.processes:
+        for place, process in enumerate(self.processes):
             if process.is_candidate and 0 < process.waitdeadline <= self.now:
-                yield process.waitdeadline, process.armed, process
+                yield process.waitdeadline, place, process
             if process.state == RUNNING and 0 < process.execdeadline <= self.now:
-                yield process.execdeadline, process.armed, process
+                yield process.execdeadline, place, process
 
     def _fire(self, process: Proc) -> None:
         if process.state == WAITING:
@@ -65,10 +65,6 @@ class Model:
             process.retries += 1
             process.ended = self.now
             self._to_queue(process)
-
-    def _arm(self) -> int:
-        self._count += 1
-        return self._count
 
     # -- members -------------------------------------------------------------------------------------------
 
@@ -126,7 +122,6 @@ class Model:
     def _wait(self, process: Proc) -> None:
         if process.spec.maxwaittime > 0:
             process.waitdeadline = self.now + process.spec.maxwaittime * SECOND
-            process.armed = self._arm()
 
     def find(self, processid: str, status: int, text: str) -> Proc:
         for process in self.processes:
@@ -156,7 +151,6 @@ class Model:
         process.started = self.now
         if process.spec.maxexectime > 0:
             process.execdeadline = self.now + process.spec.maxexectime * SECOND
-            process.armed = self._arm()
         if process.parents:
             process.input = [value for parent in process.parents for value in parent.output]
         self._move(process, RUNNING)
@@ -268,7 +262,8 @@ class Model:
 
     def _move(self, process: Proc, state: int) -> None:
         process.state = state
-        process.moved = self._arm()
+        self._moves += 1
+        process.moved = self._moves
         if process.graph:
             process.graph.resolve(self.now)
 

@@ -63,7 +63,6 @@ class Proc:
     ended: int = 0
     waitdeadline: int = 0
     execdeadline: int = 0
-    armed: int = 0
     moved: int = 0
     retries: int = 0
     offset: int = -1

@@ -200,3 +200,15 @@ def test_a_second_close_is_not_counted(world: World, edge: Identity) -> None:
     for _ in range(2):
         world.close(edge, process)
     assert only(world).counter == 1
+
+
+def test_of_two_functions_of_one_name_one_is_removed(world: World, edge: Identity) -> None:
+    for functionid in ("f1", "f2"):
+        world.call(edge, AddFunction(fun=function("edge1", functionid=functionid)))
+    world.submit()
+    world.close(edge, world.assign(edge))
+    assert [each.counter for each in functions(world)] == [1, 1]
+    world.call(edge, RemoveFunction(functionid="f1"))
+    world.submit()
+    world.close(edge, world.assign(edge))
+    assert [(each.functionid, each.counter) for each in functions(world)] == [("f2", 2)]

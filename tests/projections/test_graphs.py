@@ -29,7 +29,7 @@ def test_final_states(state: int, final: bool) -> None:
 
 
 def test_listings_follow_the_state_and_come_newest_first() -> None:
-    graphs = Graphs()
+    graphs = Graphs([0] * 5)
     made = [live([1, 0, 0, 0, 0], f"g{each}", each) for each in range(200)]
     for graph in made:
         graphs.add(graph)

@@ -251,16 +251,15 @@ def test_a_repeat_does_not_pass_a_role_that_was_lost(world: World) -> None:
 
 
 def test_a_repeated_request_keeps_its_assignment(world: World, edge: Identity) -> None:
-    """The first answer found nobody there, the second one did: what the first one reports late counts no more."""
+    """One of the answers may have reached the executor, whichever of them found nobody there."""
     process = world.submit()
     record = done(world, edge, poll("n1"))
     first = len(world.events) - 1
     given = json(world.append(record))
     second = len(world.events) - 1
-    world.system(Undelivered(processid=process.processid, offset=first))
-    assert encode(world.get(process)) == given
-    world.system(Undelivered(processid=process.processid, offset=second))
-    assert world.get(process).state == 0
+    for offset in (second, first):
+        world.system(Undelivered(processid=process.processid, offset=offset))
+        assert encode(world.get(process)) == given
 
 
 def test_a_repeated_request_takes_over_no_other_assignment(world: World, edge: Identity) -> None:

@@ -1,81 +1,98 @@
-"""Heap and Series behave like sorted and plain lists, however entries leave."""
+"""An order behaves like a sorted list, however things come and leave."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.ordering import Entry, Heap, Series
+from projections import ordering
+from projections.ordering import Ordered
 
-Steps = list[tuple[str, int]]
+Item = tuple[int, int]
+
+RANK, THOUSANDTH = itemgetter(0), itemgetter(1)
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["add", "add", "leave", "burst", "drain"]), st.integers(0, 99)), max_size=30
+    st.tuples(st.sampled_from(["add", "add", "leave", "leave first", "burst", "drain"]), st.integers(0, 99)),
+    max_size=30,
 )
 
 
-class Owner:
-    """Who says which entries are alive, and the plain list of those."""
+class Pair:
+    """An order, and the plain list of what is in it."""
 
-    def __init__(self, kind: Callable[[Callable[[Entry], bool]], Any]) -> None:
-        self.alive: list[Entry] = []
-        self.order = kind(lambda entry: entry in self.alive)
-        self.made = 0
+    def __init__(self) -> None:
+        self.order: Ordered[Item] | None = None
+        self.plain: list[Item] = []
 
-    def add(self, rank: int) -> None:
-        entry = (rank, self.made, f"id{self.made}")
-        self.made += 1
-        self.alive.append(entry)
-        self.order.add(entry)
+    def add(self, number: int) -> None:
+        taken = {rank for rank, _ in self.plain}
+        while number in taken:
+            number += 1
+        item = (number, number // 1000)
+        self.plain.append(item)
+        self.plain.sort()
+        if self.order is None:
+            self.order = Ordered(RANK, item)
+        else:
+            self.order.add(item)
 
     def leave(self, place: int) -> None:
-        if self.alive:
-            self.alive.pop(place % len(self.alive))
-            self.order.left()
+        if self.order is not None:
+            left = self.order.remove(self.plain.pop(place % len(self.plain)))
+            assert left is bool(self.plain)
+            self.order = self.order if left else None
 
-    def follow(self, steps: Steps) -> None:
+    def follow(self, steps: list[tuple[str, int]]) -> None:
         for what, number in steps:
             if what == "add":
                 self.add(number)
             elif what == "leave":
                 self.leave(number)
+            elif what == "leave first":
+                self.leave(0)
             elif what == "burst":
                 for rank in range(number):
-                    self.add(rank * 7 % 13)
+                    self.add(rank * 7919 % 10_000)
             else:
                 for _ in range(number):
                     self.leave(number)
+            self.check()
+
+    def check(self) -> None:
+        if self.order is not None:
+            assert list(self.order) == self.plain
+            assert list(reversed(self.order)) == self.plain[::-1]
+            assert self.order.first == self.plain[0]
+            for bound in (-1, 0, 3, 10):
+                expected = [item for item in self.plain if THOUSANDTH(item) >= bound]
+                assert list(self.order.since(bound, THOUSANDTH)) == expected
 
 
-@given(steps)
-def test_heap_gives_the_live_entries_in_ascending_order(steps: Steps) -> None:
-    owner = Owner(Heap)
-    owner.follow(steps)
-    assert list(owner.order) == sorted(owner.alive)
-    assert owner.order.live == len(owner.alive)
-    assert owner.order.first() == min(owner.alive, default=None)
-    assert list(owner.order) == sorted(owner.alive)
+@pytest.fixture(params=[2, 5, 256])
+def run_length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "_LONGEST_RUN", request.param)
 
 
-@given(steps)
-def test_series_gives_the_live_entries_as_they_came(steps: Steps) -> None:
-    owner = Owner(Series)
-    owner.follow(steps)
-    assert list(owner.order) == owner.alive
-    assert list(reversed(owner.order)) == owner.alive[::-1]
-    assert owner.order.live == len(owner.alive)
+@pytest.mark.usefixtures("run_length")
+def test_an_order_is_like_a_sorted_list() -> None:
+    @given(steps)
+    def follow(steps: list[tuple[str, int]]) -> None:
+        Pair().follow(steps)
+
+    follow()
 
 
-@pytest.mark.parametrize("kind", [Heap, Series])
-def test_what_left_is_swept(kind: Callable[[Callable[[Entry], bool]], Any]) -> None:
-    owner = Owner(kind)
-    for rank in range(300):
-        owner.add(rank)
-    while len(owner.alive) > 1:
-        owner.leave(len(owner.alive) // 2)
-    assert list(owner.order) == owner.alive
-    assert len(owner.order._items) < 100
+def test_runs_stay_short_and_go_when_they_are_empty() -> None:
+    pair = Pair()
+    for number in range(5000):
+        pair.add(number * 3571 % 10_007)
+    assert pair.order is not None
+    assert max(map(len, pair.order._runs)) <= 256
+    for _ in range(4999):
+        pair.leave(len(pair.plain) // 2)
+    pair.check()
+    assert len(pair.order._runs) == len(pair.order._starts) == 1

@@ -6,7 +6,7 @@ import pytest
 from colonyledger.identity import Identity
 from colonyledger.wire import Conditions
 
-from projections import process
+from projections import listings, process
 from tests.projections.invariants import check
 from tests.projections.world import World
 
@@ -22,6 +22,14 @@ def test_many_kinds_of_needs(world: World, edge: Identity, monkeypatch: pytest.M
     assert got == ["f0", "f1", "f2", "f6", "f7", "f8"]
     assert len(world.listed(0, label="l5")) == 2
     check(world.state)
+
+
+def test_many_types_of_executors(world: World, edge: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters are shared as needs are."""
+    monkeypatch.setattr(listings, "_SHARED", 3)
+    ids = [world.submit(executortype=f"type-{each % 6}").processid for each in range(12)]
+    check(world.state)
+    assert world.listed(0, executortype="type-5") == [ids[5], ids[11]]
 
 
 def test_a_process_that_is_gone_does_not_become_a_candidate(world: World, edge: Identity) -> None:

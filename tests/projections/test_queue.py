@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from colonyledger.identity import Identity
-from colonyledger.wire import CancelProcess, Conditions, Executor, Process
+from colonyledger.wire import CancelProcess, Conditions, Executor, Process, ProcessOf
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from projections.process import LiveProcess
 from projections.queue import Limits, Needs, Queue
 from tests.projections.invariants import check
 from tests.projections.world import World
@@ -202,26 +204,31 @@ demands = st.tuples(
 def test_the_best_is_the_first_of_a_plain_list_that_fits(
     added: list[tuple[Needs, int]], asked: list[tuple[Executor, Limits]], data: st.DataObject
 ) -> None:
-    waiting: dict[str, tuple[int, int, str]] = {}
-    kinds: dict[str, Needs] = {}
-    queue = Queue(lambda entry: entry[-1] in waiting)
+    waiting: dict[str, LiveProcess] = {}
+    queue = Queue()
     for number, (need, rank) in enumerate(added):
-        key = f"p{number}"
-        waiting[key], kinds[key] = (rank, number, key), need
-        queue.add(need, waiting[key])
+        waiting[f"p{number}"] = candidate(f"p{number}", need, (rank, number))
+        queue.add(waiting[f"p{number}"])
     for executor, limits in asked:
-        fitting = [entry for key, entry in waiting.items() if Queue.fits(kinds[key], executor, limits)]
-        assert queue.best(executor, limits) == (min(fitting)[-1] if fitting else None)
+        fitting = [
+            (process.place, key)
+            for key, process in waiting.items()
+            if Queue.fits(process.needs, executor, limits)
+        ]
+        assert queue.best(executor, limits) == (min(fitting)[1] if fitting else None)
         if waiting:
-            gone = data.draw(st.sampled_from(sorted(waiting)))
-            del waiting[gone]
-            queue.left(kinds[gone])
+            queue.remove(waiting.pop(data.draw(st.sampled_from(sorted(waiting)))))
     for kind in ("edge", "gpu"):
-        assert queue.waiting(kind) == sum(kinds[key].executortype == kind for key in waiting)
-    for key in list(waiting):
-        del waiting[key]
-        queue.left(kinds[key])
-    assert queue._types == {}
+        assert queue.waiting(kind) == sum(each.needs.executortype == kind for each in waiting.values())
+    for process in waiting.values():
+        queue.remove(process)
+    assert queue._tables == {}
+    assert queue._waiting == {}
+
+
+def candidate(key: str, need: Needs, place: tuple[int, int]) -> LiveProcess:
+    record = ProcessOf(key, "", "", Raw(b"{}"))
+    return LiveProcess(record, "dev", need, "", "", "", 0, 0, 0, 0, 0, 0, place=place)
 
 
 @pytest.mark.parametrize(

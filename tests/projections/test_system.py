@@ -23,8 +23,8 @@ from colonyledger.wire import (
 
 from projections.digest import state_digest
 from projections.event import Change, ProcessChanged
-from projections.state import Settings
-from projections.system import RULES_VERSION, Heard, HeardFrom, Rules, Tick, Undelivered
+from projections.state import Checkpoint, Settings
+from projections.system import RULES_VERSION, Checkpointed, Heard, HeardFrom, Rules, Tick, Undelivered
 from tests.projections.world import World, essence, function, identity
 
 DEV = HeardFrom("dev", identity("edge1").id, 0)
@@ -171,3 +171,15 @@ def test_system_events_survive_a_refold(world: World, edge: Identity) -> None:
     digest = state_digest(world.state)
     world.tick()
     assert state_digest(world.state) != digest
+
+
+def test_a_checkpoint_is_kept_and_changes_no_digest() -> None:
+    world = World()
+    world.tick(1)
+    assert world.state.checkpoint is None
+    before = state_digest(world.state)
+    told = world.system(Checkpointed(offset=1, digest="d", rules=1))
+    assert (told.refusal, list(told.facts)) == (None, [])
+    assert world.state.checkpoint == Checkpoint(1, "d", 1)
+    world.state.next_offset -= 1
+    assert state_digest(world.state) == before

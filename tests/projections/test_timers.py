@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 
 from projections import timers
 from projections.state import State
-from projections.timers import TIMERS, Timers
+from projections.timers import TIMERS, TimerKind, Timers
 from tests.projections.world import World, node
 
 deadlines = st.lists(st.integers(0, 5))
 
 
 @given(deadlines, st.integers(0, 6))
-def test_what_is_due_is_taken_in_order_of_deadline_then_of_setting(times: list[int], now: int) -> None:
+def test_what_is_due_is_taken_in_order_of_deadline_then_of_order(times: list[int], now: int) -> None:
     pending = Timers()
     assert pending.earliest is None
-    for number, deadline in enumerate(times):
-        pending.set(deadline, "waiting", f"k{number}", deadline)
+    for number, deadline in reversed(list(enumerate(times))):
+        pending.set(deadline, "waiting", f"k{number}", deadline, number)
     expected = sorted((deadline, number) for number, deadline in enumerate(times))
     assert pending.earliest == (expected[0][0] if expected else None)
     taken = []
@@ -74,10 +74,34 @@ def test_timers_that_no_longer_hold_are_swept(world: World, monkeypatch: pytest.
         world.call(world.user, CancelProcessGraph(processgraphid=graph))
     graph = waiting_graph(world, 15)
     world.call(world.user, RemoveProcessGraph(processgraphid=graph))
-    world.tick()
-    assert len(world.state.timers._heap) <= 32
+    for _ in range(30):
+        world.tick()
+    assert len(world.state.timers) <= 32
     world.tick(500)
     assert world.get(kept).state == 3
+
+
+@given(deadlines, st.integers(0, 12), st.integers(0, 6))
+def test_a_sweep_that_is_under_way_changes_no_order(times: list[int], swept: int, now: int) -> None:
+    TIMERS["test"] = TimerKind(lambda state, key, stamp: key, lambda turn, found: None)
+    try:
+        pending = Timers()
+        pending._sweep_at = 3
+        for number, deadline in enumerate(times):
+            pending.set(deadline, "test", f"k{number}", deadline, number)
+            if number < swept:
+                pending.sweep(State())
+        assert len(pending) == len(times)
+        expected = sorted((deadline, number) for number, deadline in enumerate(times))
+        assert pending.earliest == (expected[0][0] if expected else None)
+        due = [f"k{number}" for deadline, number in expected if deadline <= now]
+        taken = []
+        while found := pending.take_due(now):
+            taken.append(found[1])
+            pending.sweep(State())
+        assert taken == due
+    finally:
+        del TIMERS["test"]
 
 
 def test_timers_that_hold_survive_a_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +113,7 @@ def test_timers_that_hold_survive_a_sweep(world: World, monkeypatch: pytest.Monk
         world.assign(edge)
     waiting = [world.submit(maxwaittime=100 + each) for each in range(15)]
     world.tick(49)
-    assert len(world.state.timers._heap) == 30
+    assert len(world.state.timers) == 30
     for count in range(15):
         world.tick(1)
         assert world.statistics().failedprocesses == count + 1
@@ -97,3 +121,26 @@ def test_timers_that_hold_survive_a_sweep(world: World, monkeypatch: pytest.Monk
     world.tick(200)
     assert [world.get(each).state for each in waiting] == [3] * 15
     assert world.state.timers.earliest is None
+
+
+def test_a_timer_that_was_dropped_and_set_again_keeps_its_place() -> None:
+    """A node drops what does not hold when it likes: that must not show."""
+    held = {"a", "b"}
+    TIMERS["test"] = TimerKind(
+        lambda state, key, stamp: key if key in held else None, lambda turn, found: None
+    )
+    try:
+        orders = []
+        for drops in (True, False):
+            pending = Timers()
+            pending.set(5, "test", "a", 5)
+            pending.set(5, "test", "b", 5)
+            held.remove("a")
+            if drops:
+                pending.prune(State())
+            held.add("a")
+            pending.set(5, "test", "a", 5)
+            orders.append(list(dict.fromkeys(iter(lambda: pending.take_due(5), None))))  # noqa: B023
+        assert orders[0] == orders[1]
+    finally:
+        del TIMERS["test"]

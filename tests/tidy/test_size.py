@@ -15,7 +15,7 @@ MAX_FILE_BYTES = 256 * 1024
 
 LONG_FILES = ("LICENSE", "CHANGELOG.md")
 """Files that may have any number of lines, beside lock files, which a program writes."""
-LARGE_FILES: tuple[str, ...] = ()
+LARGE_FILES = ("requirements.lock",)
 """Committed data that may be larger than the limit, each a prefix of a path."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from colonyledger.errors import ConnectionFailed
 from colonyledger.rpc.caller import Caller
 from colonyledger.wire import Message, payloadtype_of
 
@@ -32,6 +33,8 @@ class RealtimeCaller(Caller):
         # Most programs never subscribe, and should not wait for this import.
         from colonyledger.rpc.records import Records, connected  # noqa: PLC0415
 
+        if not self.url.startswith("http"):
+            raise ConnectionFailed(f"{self.url} takes no subscriptions; they need a server's HTTP address.")
         body = self._signed(message)
         async with connected(
             self.url,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.ledger.base import LedgerUnavailable
 from services.ledger.kafka.consumers import reason_of
 from services.ledger.kafka.settings import KafkaSettings
 
 __all__ = ["Ends"]
+
+_ATTEMPT_SECONDS = 2.0
+"""How long a broker may take to answer before the one is asked that leads by then."""
 
 
 class Ends:
@@ -65,7 +68,7 @@ class Ends:
         topic = self._settings.topic
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in asked])
+                ends = await self._insist([TopicPartition(topic, number) for number in asked])
         except (KafkaError, TimeoutError) as error:
             reason = f"Kafka does not say where topic {topic} ends: {reason_of(error)}"
             for answer in asked.values():
@@ -73,3 +76,13 @@ class Ends:
         else:
             for tp, end in ends.items():
                 asked[tp.partition].set_result(end)
+
+    async def _insist(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Ask until there is an answer: a leader that hangs is replaced by another one before long."""
+        while True:
+            try:
+                async with asyncio.timeout(_ATTEMPT_SECONDS):
+                    ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+                    return ends
+            except (KafkaTimeoutError, TimeoutError):
+                continue

@@ -59,7 +59,8 @@ class KafkaLedger:
             undo.push_async_callback(ends_consumer.stop)
             feed_consumer = await connect_consumer(settings)
             undo.push_async_callback(feed_consumer.stop)
-            await self._appender.start()
+            if not settings.read_only:
+                await self._appender.start()
             undo.pop_all()
         self._tails = [Tail(0) for _ in range(partitions)]
         self._ends = Ends(ends_consumer, settings)
@@ -85,7 +86,7 @@ class KafkaLedger:
                 return f"the ledger is damaged: {tail.damage}"
         if self._closing is not None:
             return "the ledger is closed"
-        return self._unreachable or self._appender.fault
+        return self._unreachable or (None if self._settings.read_only else self._appender.fault)
 
     @property
     def waiting(self) -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from ssl import SSLContext
 from typing import Any
+
+from services.ledger.kafka.security import KafkaSecurity
 
 __all__ = ["KafkaSettings"]
 
 _BATCH_BYTES = 1024 * 1024
 _FETCH_PARTITION_BYTES = 4 * 1024 * 1024
+
+_METADATA_SECONDS = 3.0
+"""How old a client's knowledge of who leads may be: a broker that hangs does not say that another leads now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class KafkaSettings:
     says, or what the topic has."""
     replication_factor: int | None = None
     """Replicas of each partition if the topic is created. None: what the file says, at most one a broker."""
+    read_only: bool = False
+    """Nothing is appended and no topic is made: for those whom the brokers let read only."""
     timeout_seconds: float = 10.0
     """How long the brokers may take to answer before an append is reported as unknown, `end` and `read` as
     unavailable, and `start` fails."""
@@ -41,11 +48,11 @@ class KafkaSettings:
     security_protocol: str = "PLAINTEXT"
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     ssl_context: SSLContext | None = None
-    """Certificates, for SSL and SASL_SSL."""
+    """Certificates, for SSL and SASL_SSL (services/ledger/kafka/security.py reads them)."""
     sasl_mechanism: str = "PLAIN"
     """PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER, for SASL_*."""
     sasl_username: str | None = None
-    sasl_password: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("partitions", "replication_factor", "max_waiting_records", "max_waiting_bytes"):
@@ -55,11 +62,28 @@ class KafkaSettings:
         if self.timeout_seconds <= 0:
             raise ValueError("timeout_seconds must be more than 0")
 
+    def secured(self, security: KafkaSecurity) -> KafkaSettings:
+        """These settings with the connection secured.
+
+        Raises:
+            SecurityError: a file of certificates cannot be used.
+        """
+        return replace(
+            self,
+            security_protocol=security.protocol,
+            ssl_context=security.ssl_context(),
+            sasl_mechanism=security.mechanism,
+            sasl_username=security.username or None,
+            sasl_password=security.password or None,
+        )
+
     def client(self) -> dict[str, Any]:
         """Arguments of every aiokafka client."""
         return {
             "bootstrap_servers": self.bootstrap_servers,
-            "request_timeout_ms": int(self.timeout_seconds * 1000),
+            # Another broker can be asked before the time is over.
+            "request_timeout_ms": int(self.timeout_seconds * 1000 / 2),
+            "metadata_max_age_ms": int(_METADATA_SECONDS * 1000),
             "retry_backoff_ms": 50,
             "security_protocol": self.security_protocol,
             "ssl_context": self.ssl_context,

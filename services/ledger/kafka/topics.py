@@ -69,6 +69,8 @@ async def ensure_topic(settings: KafkaSettings) -> int:
             await admin.start()
             partitions = await _partitions(admin, settings.topic)
             if not partitions:
+                if settings.read_only:
+                    raise LedgerRefused(f"there is no topic {settings.topic}, or it may not be read")
                 await _create(admin, settings, definition)
                 partitions = await _await_leaders(admin, settings.topic)
             await _check(admin, settings, definition, partitions)

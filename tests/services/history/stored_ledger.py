@@ -15,6 +15,7 @@ class StoredLedger:
     """One partition with given events; `events` may grow."""
 
     partitions = 1
+    is_shared = False
     fault: str | None = "this ledger is read only"
 
     def __init__(self, events: Sequence[Event]) -> None:

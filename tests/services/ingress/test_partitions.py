@@ -97,7 +97,7 @@ async def test_a_hand_over_that_broke_off_can_be_finished(
     """The server died when the first two partitions had the record."""
     message = ChangeServerId(serverid=HEIR.id, nonce=nonce)
     body = signed(message, OWNER)
-    recorder = node._recorder
+    recorder = node.recorder
     assert recorder is not None
     for partition in range(2):
         assert (await recorder.command(verify(open_envelope(body)), message, partition)).refusal is None

@@ -90,3 +90,17 @@ def test_what_cannot_be_understood(environment: dict[str, str], said: str) -> No
     with pytest.raises(SettingsError) as problem:
         NodeSettings.from_environment(environment)
     assert said in str(problem.value)
+
+
+def test_the_history_may_be_named_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("clickhouse://ann:hush@host:8123/db\n")
+    named = {"LEDGER_HISTORY_FILE": str(tmp_path / "history")}
+    assert NodeSettings.from_environment(named).history == "clickhouse://ann:hush@host:8123/db"
+    with pytest.raises(SettingsError, match="both set"):
+        NodeSettings.from_environment({**named, "LEDGER_HISTORY": "chdb"})
+
+
+def test_a_wrong_history_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingsError, match="must be none, chdb or clickhouse") as refused:
+        NodeSettings.from_environment({"LEDGER_HISTORY": "clickhous://ann:hush@host:8123/db"})
+    assert "hush" not in str(refused.value)

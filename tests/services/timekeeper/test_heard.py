@@ -10,7 +10,7 @@ import pytest
 from colonyledger.wire import Executor, decode
 
 from projections.system import Heard
-from services.timekeeper import HeardFrom
+from services.timekeeper.heard import HeardFrom
 from tests.services.unsteady import COLONY, Desk, until
 
 

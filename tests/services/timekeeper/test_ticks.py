@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from colonyledger.wire import Conditions, FunctionSpec, ProcessState, SubmitFunctionSpec
 
-from services.timekeeper import Ticker
+from services.timekeeper.ticks import Ticker
 from tests.services.unsteady import COLONY, Desk, until
 
 

@@ -44,7 +44,8 @@ class Caller:
     Every command carries a random nonce, so a call that is repeated after a lost reply has one
     effect and the same reply. Calls are repeated as `retries` says when the server cannot be
     reached or is not ready. `timeout` is the longest silence of the server in seconds; a call that
-    may take longer by its nature gets that much more.
+    may take longer by its nature gets that much more. `transport`, if given, carries the calls
+    instead of HTTP; `url` then only names the server in errors.
 
     Raises:
         ConfigurationError: `url` is no address of an HTTP server.
@@ -59,6 +60,7 @@ class Caller:
         timeout: float = 30.0,
         retries: Retries = DEFAULT_RETRIES,
         verify_tls: bool = True,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self.identity = identity
@@ -70,12 +72,13 @@ class Caller:
             parsed = httpx.URL(self.url)
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"{url!r} is no address of a server: {error}.") from None
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
+        if transport is None and (parsed.scheme not in {"http", "https"} or not parsed.host):
             raise ConfigurationError(f"{url!r} is no address of a server; it looks like http://host:50080.")
         self._http = httpx.Client(
             base_url=self.url,
             verify=verify_tls,
             limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+            transport=transport,
         )
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from colonyledger.errors import ConnectionFailed
 from colonyledger.sync.rpc.caller import Caller
 from colonyledger.wire import Message, payloadtype_of
 
@@ -33,6 +34,8 @@ class RealtimeCaller(Caller):
         # Most programs never subscribe, and should not wait for this import.
         from colonyledger.sync.rpc.records import Records, connected  # noqa: PLC0415
 
+        if not self.url.startswith("http"):
+            raise ConnectionFailed(f"{self.url} takes no subscriptions; they need a server's HTTP address.")
         body = self._signed(message)
         with connected(
             self.url,

@@ -1,0 +1,40 @@
+"""What `/metrics` says of the parts of a node; the figures of parts that it does not have yet are 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.ingress.metrics import Metrics
+
+if TYPE_CHECKING:
+    from services.node.node import ServerNode
+
+__all__ = ["register"]
+
+
+def register(metrics: Metrics, node: ServerNode) -> None:
+    """Have the node's figures in `metrics`."""
+
+    def parked() -> float:
+        return 0 if node.demands is None else node.demands.parked
+
+    def subscribers() -> float:
+        return 0 if node.pubsub is None else node.pubsub.connections
+
+    def subscriptions() -> float:
+        return 0 if node.pubsub is None else node.pubsub.subscriptions
+
+    def folded() -> float:
+        return 0 if node.replica is None else node.replica.progress[0]
+
+    def dropped() -> float:
+        return 0 if node.recorder is None else node.recorder.reads_dropped
+
+    gauge, counter = metrics.gauge, metrics.counter
+    gauge("colonyledger_ready", "1 if RPCs are served", lambda: float(node.health()["status"] == "ready"))
+    gauge("colonyledger_parked_demands", "Executors that wait for work", parked)
+    gauge("colonyledger_subscribers", "Websocket connections to /pubsub", subscribers)
+    gauge("colonyledger_subscriptions", "Subscriptions on them", subscriptions)
+    gauge("colonyledger_records_folded", "Records folded, of all partitions", folded)
+    counter("colonyledger_reads_dropped", "Entries that the reads log did not take", dropped)
+    counter("colonyledger_rate_limited", "RPCs refused by the rate limit", lambda: node.rates.refused)

@@ -1,0 +1,92 @@
+"""Snapshots in an S3 bucket. Credentials and endpoint come from the environment, as for every client of S3."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, BinaryIO, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.snapshots.base import SnapshotName, Stored, StoreUnavailable, Write
+
+__all__ = ["S3Store"]
+
+
+class S3Store:
+    """A snapshot is written to a temporary file and uploaded whole.
+
+    Raises:
+        StoreUnavailable: the environment does not say how to reach S3.
+    """
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        with self._told():
+            own_server = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
+            config = Config(s3={"addressing_style": "path" if own_server else "auto"})
+            self._client: Any = boto3.client("s3", config=config)
+
+    @property
+    def place(self) -> str:
+        """Bucket and prefix."""
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def list(self, partition: int | None = None) -> list[Stored]:
+        """The snapshots that are there, newest position first."""
+        within = "partition-" if partition is None else f"partition-{partition:05d}/"
+        found = []
+        with self._told():
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + within):
+                for entry in page.get("Contents", ()):
+                    name = SnapshotName.read(entry["Key"].removeprefix(self._prefix))
+                    if name is not None:
+                        found.append(Stored(name, entry["Size"], entry["LastModified"].timestamp()))
+        return sorted(found, key=lambda each: each.name[1:], reverse=True)
+
+    @contextmanager
+    def open(self, name: SnapshotName) -> Iterator[BinaryIO]:
+        """A snapshot, to be read."""
+        with self._told():
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name.path)
+            with closing(answer["Body"]) as body:
+                yield cast("BinaryIO", body)
+
+    def put(self, name: SnapshotName, write: Write, check: Write) -> int:
+        """Keep a snapshot."""
+        with self._told(), tempfile.TemporaryFile(prefix="snapshot-") as file:
+            draft = cast("BinaryIO", file)
+            write(draft)
+            size = draft.tell()
+            draft.seek(0)
+            check(draft)
+            draft.seek(0)
+            self._client.upload_fileobj(draft, self._bucket, self._prefix + name.path)
+        return size
+
+    def remove(self, name: SnapshotName) -> None:
+        """Let one go."""
+        with self._told():
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name.path)
+
+    def keep(self, name: SnapshotName) -> str:
+        """Copy one to the prefix `evidence`."""
+        source = {"Bucket": self._bucket, "Key": self._prefix + name.path}
+        with self._told():
+            self._client.copy(source, self._bucket, f"{self._prefix}evidence/{name.path}")
+        return f"s3://{self._bucket}/{self._prefix}evidence"
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise StoreUnavailable(
+                f"the snapshots in s3://{self._bucket}/{self._prefix} cannot be used: {error}"
+            ) from error
