@@ -18,6 +18,8 @@ FAULTS ?=
 
 BIN := .venv/bin
 PURE := tests/projections tests/golden
+# Two processes share the files of tests; one file's tests share its servers and brokers
+SHARE := -n 2 --dist loadfile
 UV := VIRTUAL_ENV=.venv $(BIN)/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --fork-strategy fewest
@@ -47,11 +49,11 @@ setup: .venv/.packages  ## Make .venv with the server, the SDK and the tools; qu
 
 .PHONY: test
 test: lint types coverage  ## Everything that CI checks: lint, types, import rules, style rules, all tests
-	$(BIN)/pytest $(ARGS) $(addprefix --ignore=,$(PURE))
+	$(BIN)/pytest $(SHARE) $(ARGS) $(addprefix --ignore=,$(PURE))
 
 .PHONY: coverage
 coverage: setup  ## Test the pure core and check that its tests take every branch of it
-	$(BIN)/pytest $(PURE) --quiet --cov=projections --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(BIN)/pytest $(SHARE) $(PURE) --quiet --cov=projections --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 .PHONY: lint
 lint: setup  ## Check the code with ruff: rules and format

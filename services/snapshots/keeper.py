@@ -79,12 +79,14 @@ class SnapshotKeeper:
             LedgerUnavailable: the ledger cannot be read.
         """
         for partition in range(len(self._digests)):
-            origin = await origin_of(self._replica.ledger, partition)
             try:
                 stored = await asyncio.to_thread(self._store.list, partition)
             except StoreUnavailable as error:
                 logger.warning("no checkpoint is compared with older snapshots: %s", error)
                 break
+            if not stored:
+                continue
+            origin = await origin_of(self._replica.ledger, partition)
             own = [each.name for each in stored if each.name.is_of(origin)][:_REMEMBERED]
             self._digests[partition] = {name.position: name.digest for name in reversed(own)}
             self._tried[partition] = own[0].position if own else 0

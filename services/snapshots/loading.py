@@ -119,9 +119,12 @@ async def newest_state(
         StoreUnavailable: the snapshots cannot be listed.
         LedgerCorrupt, LedgerUnavailable: the ledger cannot be read.
     """
+    listed = await asyncio.to_thread(store.list, partition)
+    if not listed:
+        return None
     origin = await origin_of(ledger, partition)
     end = await ledger.end(partition)
-    for stored in await asyncio.to_thread(store.list, partition):
+    for stored in listed:
         name = stored.name
         if before is not None and name.position > before:
             continue
