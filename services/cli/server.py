@@ -43,18 +43,19 @@ def start(
     history: Annotated[
         str | None, typer.Option(help="chdb, clickhouse://user:password@host:port/database, or none")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Server processes; 1 is what this version can do.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that take requests and check signatures. Default: 1")
+    ] = None,
     dev: Annotated[
         bool, typer.Option("--dev", help="Trust the published development keys and make the colony dev.")
     ] = False,
 ) -> None:
     """Run a server until SIGTERM or Ctrl-C. It is ready when /health answers 200."""
-    if workers != 1:
-        _fail(f"--workers {workers}: this version runs one process per server")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of each partition that it looks at
     try:
         settings = NodeSettings.from_environment(
-            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history
+            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history, workers=workers
         )
         if dev:
             settings = replace(

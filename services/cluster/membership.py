@@ -36,7 +36,7 @@ class Membership(Protocol):
     def others(self) -> list[Announcement]:
         """The other nodes that live."""
 
-    def rank(self, subject: str, wanted: int | None = None) -> int:
+    def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The node's place for `subject`, from 0 (`Roster.rank`)."""
 
     def changed(self) -> None:
@@ -54,7 +54,7 @@ class Alone:
 
     others: list[Announcement] = []  # noqa: RUF012 (always empty)
 
-    def rank(self, subject: str, wanted: int | None = None) -> int:
+    def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """First in everything."""
         return 0
 
@@ -87,9 +87,9 @@ class KafkaMembership:
         """The other nodes that live."""
         return self._roster.others()
 
-    def rank(self, subject: str, wanted: int | None = None) -> int:
+    def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The node's place for `subject` (`Roster.rank`)."""
-        return self._roster.rank(subject, wanted)
+        return self._roster.rank(subject, wanted, partition)
 
     def changed(self) -> None:
         """Announce the node anew, at once or 20 ms after the last time."""

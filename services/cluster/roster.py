@@ -22,7 +22,12 @@ class Announcement(msgspec.Struct, frozen=True, gc=False):
     port: int
     ready: bool
     folded: tuple[int, ...] = ()
+    """Of each partition, the offset after the last record that is folded; -1 if it is not folded any more."""
     wanted: tuple[int, ...] = ()
+
+    def folds(self, partition: int) -> bool:
+        """Whether it folds a partition."""
+        return partition < len(self.folded) and self.folded[partition] >= 0
 
 
 def place_hash(colony: str, executortype: str) -> int:
@@ -56,10 +61,11 @@ class Roster:
             del self._heard[run]
         return [self._heard[run][1] for run in sorted(self._heard)]
 
-    def rank(self, subject: str, wanted: int | None = None) -> int:
+    def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The place of this node for `subject` among those that are ready, from 0; all nodes agree on the order.
 
-        With `wanted` only those count at which executors wait there (`place_hash`).
+        With `wanted` only those count at which executors wait there (`place_hash`), with `partition` those that
+        fold it.
         """
         if not self._heard:
             return 0
@@ -69,6 +75,7 @@ class Roster:
             for other in self.others()
             if other.ready
             and (wanted is None or wanted in self._heard[other.run][2])
+            and (partition is None or other.folds(partition))
             and (_weight(subject, other.run), other.run) > (own, self._own)
         )
 

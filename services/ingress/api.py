@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
+from asyncio import CancelledError, to_thread
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any
 
 from colonyledger.wire import AssignProcess, Executor, Message, RequestEnvelope, encode, payloadtype_of
 
@@ -20,16 +20,14 @@ from projections.state import State
 from projections.turn import View
 from services.ingress.connection import Connection
 from services.ingress.demands import Demands
-from services.ingress.envelopes import Signed, error_envelope, open_envelope, reply_envelope, verify
+from services.ingress.envelopes import Signed, open_envelope, reply_envelope, verify
 from services.ingress.metrics import Metrics
 from services.ingress.ratelimit import RateLimits
 from services.ingress.recorder import Recorder
+from services.ingress.response import Response, refused
 from services.ledger import CodecError, LedgerUnavailable
 
-__all__ = ["Api", "Handler", "Public", "Response", "refused"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["Api", "Handler", "Public"]
 
 Handler = Callable[[Any, Any], Awaitable[Any]]
 """Answers a query that needs I/O: called with what its rule gave and the message, gives the reply."""
@@ -46,14 +44,6 @@ _NAME_SHOWN = 64
 """Characters that are shown of a payload type that does not exist."""
 
 logger = logging.getLogger(__name__)
-
-
-class Response(NamedTuple):
-    """An HTTP answer: status, body, and the seconds after which to try again (0: not said)."""
-
-    status: int
-    body: bytes
-    retry_after: int = 0
 
 
 class Api:
@@ -88,32 +78,37 @@ class Api:
         started = time.perf_counter()
         payloadtype = "unknown"
         try:
-            envelope = await _offload(len(body), open_envelope, body)
-            if envelope.payloadtype in self._public:
-                payloadtype = envelope.payloadtype
-                response = self._tell_anybody(envelope)
-            else:
-                signed = await _offload(len(body), verify, envelope)
-                self._rates.admit(signed.caller)
-                rpc = self._find(signed)
-                payloadtype = rpc.payloadtype
-                reply = await self._reply(rpc, signed, connection)
-                response = Response(200, reply_envelope(rpc.replytype, reply))
-        except Refusal as refusal:
-            response = refused(refusal)
-        except LedgerUnavailable as error:
-            response = refused(
-                Refusal(503, f"The ledger does not answer, ask again to learn what happened: {error}")
+            envelope = (
+                open_envelope(body) if len(body) < _LARGE_BYTES else await to_thread(open_envelope, body)
             )
-        except CodecError as error:
-            response = refused(Refusal(413, f"The request cannot be recorded: {error}"))
-        except asyncio.CancelledError:
-            # The server stops and has waited long enough.
-            response = refused(Refusal(503, "The server is stopping, ask again to learn what happened"))
-        except Exception:
-            logger.exception("answering %s failed", payloadtype)
-            response = refused(Refusal(500, "The server failed to answer; its log says why"))
+            if envelope.payloadtype not in self._public:
+                signed = verify(envelope) if len(body) < _LARGE_BYTES else await to_thread(verify, envelope)
+                return await self.respond_signed(signed, connection, started)
+            payloadtype = envelope.payloadtype
+            response = self._tell_anybody(envelope)
+        except (Exception, CancelledError) as error:  # noqa: BLE001 (whatever it is, the client is answered)
+            response = _answer_to(error, payloadtype)
         self._metrics.count(payloadtype, response.status, time.perf_counter() - started)
+        return response
+
+    async def respond_signed(self, signed: Signed, connection: Connection, started: float) -> Response:
+        """Answer a request whose signer is known; it arrived at `started` by `time.perf_counter`."""
+        payloadtype = "unknown"
+        try:
+            self._rates.admit(signed.caller)
+            rpc = self._find(signed)
+            payloadtype = rpc.payloadtype
+            reply = await self._reply(rpc, signed, connection)
+            response = Response(200, reply_envelope(rpc.replytype, reply))
+        except (Exception, CancelledError) as error:  # noqa: BLE001 (whatever it is, the client is answered)
+            response = _answer_to(error, payloadtype)
+        self._metrics.count(payloadtype, response.status, time.perf_counter() - started)
+        return response
+
+    def refuse(self, refusal: Refusal, started: float) -> Response:
+        """Answer a request that was refused before its signer was known; it arrived at `started`."""
+        response = refused(refusal)
+        self._metrics.count("unknown", response.status, time.perf_counter() - started)
         return response
 
     def _tell_anybody(self, envelope: RequestEnvelope) -> Response:
@@ -139,7 +134,7 @@ class Api:
             self._recorder.note(signed)
             return await self._query(rpc, signed)
         try:
-            message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
+            message = await _message_of(rpc, signed.payload)
             partition = self._replica.partition_of(rpc, message)
             if partition is None:
                 return await self._everywhere(rpc, signed, message)
@@ -157,7 +152,7 @@ class Api:
     async def _query(self, rpc: Rpc, signed: Signed) -> bytes:
         if self._replica.fault is not None:
             raise Refusal(503, f"The server cannot answer now: {self._replica.fault}")
-        message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
+        message = await _message_of(rpc, signed.payload)
         partition = self._replica.partition_of(rpc, message)
         if partition is None:
             await self._replica.catch_up()
@@ -181,7 +176,8 @@ class Api:
         self, rpc: Rpc, partition: int | None, signed: Signed, message: Message[Any]
     ) -> tuple[list[View], Any]:
         states = self._replica.states if partition is None else [self._replica.states[partition]]
-        views = [View(state, signed.caller) for state in states]
+        now = time.time_ns()
+        views = [View(state, signed.caller, now) for state in states]
         return views, answer(views, rpc, message)
 
     def _may_be_elsewhere(self, rpc: Rpc) -> bool:
@@ -278,14 +274,21 @@ def _repeated(state: State, signed: Signed, message: Message[Any]) -> bytes | No
     return None if applied is None else bytes(replayed(applied))
 
 
-def refused(refusal: Refusal) -> Response:
-    """The answer that carries a refusal."""
-    retry_after = 1 if refusal.status in (429, 503) else 0
-    return Response(refusal.status, error_envelope(refusal.status, refusal.message), retry_after)
+async def _message_of(rpc: Rpc, payload: bytes) -> Message[Any]:
+    if len(payload) < _LARGE_BYTES:
+        return read_message(rpc, payload)
+    return await to_thread(read_message, rpc, payload)
 
 
-async def _offload(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Call a function; in a thread if what it reads is large."""
-    if size < _LARGE_BYTES:
-        return function(*arguments, **named)
-    return await asyncio.to_thread(function, *arguments, **named)
+def _answer_to(error: Exception | CancelledError, payloadtype: str) -> Response:
+    """What a client is told of what went wrong with its request."""
+    if isinstance(error, Refusal):
+        return refused(error)
+    if isinstance(error, LedgerUnavailable):
+        return refused(Refusal(503, f"The ledger does not answer, ask again to learn what happened: {error}"))
+    if isinstance(error, CodecError):
+        return refused(Refusal(413, f"The request cannot be recorded: {error}"))
+    if isinstance(error, CancelledError):
+        return refused(Refusal(503, "The server is stopping, ask again to learn what happened"))
+    logger.error("answering %s failed", payloadtype, exc_info=error)
+    return refused(Refusal(500, "The server failed to answer; its log says why"))

@@ -138,12 +138,13 @@ class Demands:
         self._closed = True
         self.send_away("The server is stopping; ask again")
 
-    def send_away(self, reason: str) -> None:
-        """Have everybody who is parked ask again, so that another node may serve them."""
+    def send_away(self, reason: str, partition: int | None = None) -> None:
+        """Have everybody who is parked, or parked for one partition, ask again, so that another node may serve them."""
         for line in list(self._lines.values()):
             for demand in list(line.parked.values()):
-                self._unpark(line, demand)
-                self._settle(demand, refusal(503, reason))
+                if partition in (None, demand.partition):
+                    self._unpark(line, demand)
+                    self._settle(demand, refusal(503, reason))
             self._drop_if_empty(line)
 
     def _check_room(self, signed: Signed) -> None:

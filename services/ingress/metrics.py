@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -34,6 +34,7 @@ class Metrics(Collector):
         self._times: dict[str, _Times] = {}
         self._gauges: dict[str, tuple[str, Gauge]] = {}
         self._counters: dict[str, tuple[str, Gauge]] = {}
+        self._families: dict[str, tuple[str, str, Callable[[], Mapping[str, float]]]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -54,6 +55,12 @@ class Metrics(Collector):
     def counter(self, name: str, help_text: str, value: Gauge) -> None:
         """Show `value` as it is at each scrape; it never falls."""
         self._counters[name] = (help_text, value)
+
+    def counters(
+        self, name: str, help_text: str, label: str, values: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """Show as many values as there are at each scrape, each under its own value of `label`; they never fall."""
+        self._families[name] = (help_text, label, values)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text form."""
@@ -79,6 +86,11 @@ class Metrics(Collector):
             yield GaugeMetricFamily(name, help_text, value())
         for name, (help_text, value) in self._counters.items():
             yield CounterMetricFamily(name, help_text, value())
+        for name, (help_text, label, values) in self._families.items():
+            family = CounterMetricFamily(name, help_text, labels=[label])
+            for labelled, counted in values().items():
+                family.add_metric([labelled], counted)
+            yield family
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:

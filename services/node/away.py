@@ -1,4 +1,4 @@
-"""A node that has lost its ledger sends its executors to the others."""
+"""A node that has lost its ledger, or serves a partition no more, sends its executors to the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _PATIENCE_SECONDS = 5.0
 async def send_away_while_faulty(replica: Replica, demands: Demands, membership: Membership) -> None:
     """Have executors ask again that wait while the replica has a fault for a while; runs until it is cancelled.
 
-    If no other node was ever seen, they wait on: there is nobody else to ask.
+    If no other node was ever seen, they wait on: there is nobody else to ask. Those who wait for work in a
+    partition that is not served any more are sent away at once.
     """
     others = False
     while True:
@@ -28,4 +29,6 @@ async def send_away_while_faulty(replica: Replica, demands: Demands, membership:
             await asyncio.sleep(_PATIENCE_SECONDS)
             if replica.fault is not None:
                 demands.send_away(f"This server cannot serve now, ask again: {replica.fault}")
+        for partition, reason in replica.distrusted.items():
+            demands.send_away(f"This server cannot serve now, ask again: {reason}", partition)
         await asyncio.sleep(_LOOK_SECONDS)

@@ -31,6 +31,7 @@ from services.node.settings import NodeSettings, SettingsError
 from services.node.snapshotting import Snapshotting
 from services.node.topics import Topics
 from services.node.unkept import NO_HISTORY
+from services.node.windows import Windows
 from services.realtime import Pubsub, RealtimeLimits
 from services.replica import Replica, SystemWriter
 from services.timekeeper import Timekeeper
@@ -85,6 +86,7 @@ class ServerNode:
         self._timekeeper: Timekeeper | None = None
         self._snapshots = Snapshotting(settings, metrics)
         self._topics = Topics(settings, metrics)
+        self._windows = Windows(settings)
         self._tasks: list[asyncio.Task[None]] = []
         gauges.register(metrics, self)
 
@@ -124,6 +126,7 @@ class ServerNode:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._topics.stop()
+        await self._windows.stop()
         if self._membership is not None:
             await self._membership.stop()
         if self._timekeeper is not None:
@@ -151,7 +154,7 @@ class ServerNode:
         if replica is not None and replica.fault is not None:
             return Health(status="faulty", reason=replica.fault)
         if self.api is not None:
-            return Health(status="ready")
+            return _ready(replica)
         if self._reason or replica is None:
             reason = self._reason or self._snapshots.doing or "the ledger is being opened"
             return Health(status="starting", reason=reason)
@@ -172,8 +175,9 @@ class ServerNode:
         await self._insist(lambda: self._snapshots.watch(replica))
         historian = self._historian
         if historian is not None:
-            await self._insist(lambda: historian.follow(replica))
-        self._topics.follow(replica, self._leads)
+            await self._insist(lambda: historian.follow(replica, self._snapshots.before(ledger)))
+        self._topics.follow(replica, self._leads, self._snapshots.before(ledger))
+        self._windows.follow(replica)
         await self._insist(replica.start)
         await replica.caught_up()
         while replica.fault is not None:  # noqa: ASYNC110 (the ledger gives no signal)
@@ -181,14 +185,17 @@ class ServerNode:
         writer = SystemWriter(replica, self._identity)
         await self._insist(lambda: self._put_rules_in_force(replica, writer))
         api = self._make_api(Recorder(replica, reads), writer, membership)
-        if self._prepare is not None:
-            prepare = self._prepare
-            await self._insist(lambda: prepare(api))
+        await self._insist(lambda: self._do_first(api, replica))
         await self._insist(lambda: self._topics.start(api, replica, writer))
         self._snapshots.start(writer)
         self.api = api
         membership.changed()
         logger.info("ready: %d records are folded", replica.progress[0])
+
+    async def _do_first(self, api: Api, replica: Replica) -> None:
+        """What comes before RPCs are served. Without all partitions it cannot be done, and was done at an earlier start."""
+        if self._prepare is not None and not replica.distrusted:
+            await self._prepare(api)
 
     async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
         """Do a step, again and again while the ledger does not let it happen."""
@@ -213,6 +220,8 @@ class ServerNode:
         rules = Rules(serverid=self.settings.server_id, settings=settings)
         appends = []
         for partition, state in enumerate(replica.states):
+            if partition in replica.distrusted:
+                continue
             if state.rules == 0 and not self.settings.server_id:
                 raise SettingsError("the ledger is new: name the server owner's id in COLONIES_SERVER_ID")
             if state.rules > RULES_VERSION:
@@ -236,13 +245,16 @@ class ServerNode:
         self.recorder, self.demands, self._timekeeper = recorder, demands, keeper
         public = public_answers(settings, self.port)
         handlers: dict[str, Handler] = {payloadtype_of(GetCluster): cluster_of(self._describe, membership)}
+        handlers |= self._windows.handlers
         handlers |= NO_HISTORY if self._historian is None else self._historian.handlers
         return Api(recorder, demands, self.metrics, keeper.hear, public, handlers, self.rates)
 
     def _leads(self, partition: int) -> bool:
         """Whether this node publishes the facts of a partition."""
-        membership = self._membership
-        return self.api is not None and membership is not None and membership.rank(f"facts/{partition}") == 0
+        membership, replica = self._membership, self.replica
+        if self.api is None or membership is None or replica is None or partition in replica.distrusted:
+            return False
+        return membership.rank(f"facts/{partition}", partition=partition) == 0
 
     def _describe(self) -> Announcement:
         host, port = place_of(self.settings, self.port)
@@ -252,6 +264,23 @@ class ServerNode:
             host=host,
             port=port,
             ready=self.health()["status"] == "ready",
-            folded=() if self.replica is None else tuple(state.next_offset for state in self.replica.states),
+            folded=() if self.replica is None else _folded(self.replica),
             wanted=() if self.demands is None else self.demands.wanted(),
         )
+
+
+def _ready(replica: Replica | None) -> Health:
+    """RPCs are served. What is not served is said beside it: a load balancer must not take the rest away as well."""
+    distrusted = {} if replica is None else replica.distrusted
+    if not distrusted:
+        return Health(status="ready")
+    partitions = {str(partition): reason for partition, reason in sorted(distrusted.items())}
+    return Health(status="ready", degraded=True, reason="; ".join(partitions.values()), partitions=partitions)
+
+
+def _folded(replica: Replica) -> tuple[int, ...]:
+    """How far each partition is folded, for the others; -1 says that it is not served any more."""
+    return tuple(
+        -1 if partition in replica.distrusted else state.next_offset
+        for partition, state in enumerate(replica.states)
+    )

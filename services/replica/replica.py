@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
@@ -48,6 +48,7 @@ class Answer(NamedTuple):
 class _Waiter(NamedTuple):
     future: asyncio.Future[Answer]
     message: Message[Any]
+    partition: int
 
 
 class Replica:
@@ -73,6 +74,7 @@ class Replica:
         self._ends: list[int] = []
         self._caught_up = asyncio.Event()
         self._broken: str | None = None
+        self._distrusted: dict[int, str] = {}
 
     async def start(self) -> None:
         """Begin to follow the ledger. Returns at once; `caught_up` waits for the end as of now.
@@ -99,15 +101,30 @@ class Replica:
         """Wait until everything is folded that was in the ledger at the start, or the replica is broken."""
         await self._caught_up.wait()
 
-    def distrust(self, reason: str) -> None:
-        """Fold and serve no more: what is folded here is not what others fold. Not to be called by a listener."""
-        for follower in self._followers:
-            follower.cancel()
-        self._break(reason)
+    def distrust(self, partition: int, reason: str) -> None:
+        """Fold and serve a partition no more: what is folded here is not what others fold.
+
+        May be called again, to tell the reason better. Not to be called by a listener.
+        """
+        known = partition in self._distrusted
+        self._distrusted[partition] = reason
+        logger.critical(reason)
+        if len(self._distrusted) == len(self.states):
+            self._broken = reason
+        if known:
+            return
+        self._followers[partition].cancel()
+        self._give_up(reason, partition)
+        self._look_whether_caught_up()
+
+    @property
+    def distrusted(self) -> Mapping[int, str]:
+        """The partitions that are not served any more, and why, in words for an operator."""
+        return self._distrusted
 
     @property
     def broken(self) -> str | None:
-        """Why nothing more can be folded until the server is started again; None if nothing is wrong."""
+        """Why nothing more can be folded, of any partition, until the server is started again; None if nothing is wrong."""
         return self._broken
 
     @property
@@ -121,7 +138,7 @@ class Replica:
         return sum(state.next_offset for state in self.states), sum(self._ends)
 
     async def catch_up(self, *partitions: int) -> None:
-        """Wait until everything is folded that any node has acknowledged by now, in these partitions or in all.
+        """Wait until everything is folded that any node has acknowledged by now, in these partitions or all served.
 
         Costs nothing when nobody else writes the ledger: what this node acknowledged, it has folded.
 
@@ -133,11 +150,22 @@ class Replica:
         if len(partitions) == 1:
             await self._fold_to_end(partitions[0])
         else:
-            asked = partitions or range(len(self.states))
+            asked = partitions or [each for each in range(len(self.states)) if each not in self._distrusted]
             await asyncio.gather(*(self._fold_to_end(partition) for partition in asked))
 
     def partition_of(self, rpc: Rpc, message: Message[Any]) -> int | None:
-        """The partition that a message is for; None if it is for all of them."""
+        """The partition that a message is for; None if it is for all of them.
+
+        Raises:
+            Refusal: 503, it is not served any more.
+        """
+        partition = self._home_of(rpc, message)
+        for number, reason in self._distrusted.items():
+            if partition in (None, number):
+                raise Refusal(503, f"This server does not serve partition {number} any more: {reason}")
+        return partition
+
+    def _home_of(self, rpc: Rpc, message: Message[Any]) -> int | None:
         if len(self.states) == 1:
             return 0
         home = rpc.home(message)
@@ -159,8 +187,9 @@ class Replica:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        if self._broken is not None:
-            future.set_exception(LedgerUnavailable(self._broken))
+        fault = self._broken or self._distrusted.get(partition)
+        if fault is not None:
+            future.set_exception(LedgerUnavailable(fault))
             return future
         sequence = record.sequence = next(self._sequence)
         record.node = self.run
@@ -169,7 +198,7 @@ class Replica:
         except CodecError as error:
             future.set_exception(error)
             return future
-        self._waiters[sequence] = _Waiter(future, message)
+        self._waiters[sequence] = _Waiter(future, message, partition)
 
         def settle(done: asyncio.Future[Position]) -> None:
             error = LedgerUnavailable("cancelled") if done.cancelled() else done.exception()
@@ -185,8 +214,9 @@ class Replica:
         end = await self.ledger.end(partition)
         if self.states[partition].next_offset >= end:
             return
-        if self._broken is not None:
-            raise LedgerUnavailable(self._broken)
+        fault = self._broken or self._distrusted.get(partition)
+        if fault is not None:
+            raise LedgerUnavailable(fault)
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heappush(self._readers[partition], (end, next(self._readers_seen), waiter))
         try:
@@ -252,19 +282,22 @@ class Replica:
         self._give_up(reason)
         self._caught_up.set()
 
-    def _give_up(self, reason: str) -> None:
-        for waiter in self._waiters.values():
-            if not waiter.future.done():
-                waiter.future.set_exception(LedgerUnavailable(reason))
-        self._waiters.clear()
-        for readers in self._readers:
+    def _give_up(self, reason: str, partition: int | None = None) -> None:
+        """Tell whoever waits, for records of one partition or of any, that the outcome is not known."""
+        for sequence, waiter in list(self._waiters.items()):
+            if partition is None or waiter.partition == partition:
+                if not waiter.future.done():
+                    waiter.future.set_exception(LedgerUnavailable(reason))
+                del self._waiters[sequence]
+        for readers in self._readers if partition is None else [self._readers[partition]]:
             for _, _, reader in readers:
                 if not reader.done():
                     reader.set_exception(LedgerUnavailable(reason))
             readers.clear()
 
     def _look_whether_caught_up(self) -> None:
-        if all(state.next_offset >= end for state, end in zip(self.states, self._ends, strict=True)):
+        folded = (state.next_offset >= end for state, end in zip(self.states, self._ends, strict=True))
+        if all(done or number in self._distrusted for number, done in enumerate(folded)):
             gc.collect()
             gc.freeze()
             self._caught_up.set()

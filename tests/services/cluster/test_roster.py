@@ -35,6 +35,19 @@ def rosters(*announcements: Announcement) -> dict[str, Roster]:
     return known
 
 
+def test_who_does_not_fold_a_partition_does_not_go_first_in_it() -> None:
+    without = Announcement("a", "machine", "host", 50080, ready=True, folded=(7, -1))
+    known = rosters(without, node("b"), node("c"))
+    for number in range(40):
+        ranks = [known[run].rank(str(number), partition=1) for run in ("b", "c")]
+        assert sorted(ranks) == [0, 1]
+        everywhere = sorted(roster.rank(str(number), partition=0) for roster in known.values())
+        assert everywhere == [0, 1, 2]
+    assert known["b"].rank("anything", partition=2) == 0, (
+        "a node that says nothing of a partition does not fold it"
+    )
+
+
 @given(st.text(max_size=20))
 def test_all_nodes_agree_on_the_order(subject: str) -> None:
     known = rosters(*(node(run) for run in RUNS))
