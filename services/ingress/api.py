@@ -8,7 +8,15 @@ from asyncio import CancelledError, to_thread
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from colonyledger.wire import AssignProcess, Executor, Message, RequestEnvelope, encode, payloadtype_of
+from colonyledger.wire import (
+    AssignProcess,
+    Executor,
+    Message,
+    RequestEnvelope,
+    SubmitFunctionSpec,
+    encode,
+    payloadtype_of,
+)
 
 from projections.assignment import read_demand
 from projections.event import Refusal
@@ -207,7 +215,10 @@ class Api:
         return partition, view, self._admit(rpc, view, signed, message)
 
     async def _command(self, signed: Signed, message: Message[Any], partition: int) -> bytes:
-        done = await self._recorder.command(signed, message, partition)
+        answer = self._recorder.command(signed, message, partition)
+        if isinstance(message, SubmitFunctionSpec) and message.spec is not None:
+            self._demands.foresee(partition, message.spec)
+        done = await answer
         if done.refusal is not None:
             raise done.refusal
         return done.reply

@@ -7,8 +7,7 @@ import asyncio
 from colonyledger.wire import AssignProcess, Executor, ExecutorState
 
 from projections.event import Refusal
-from projections.process import LiveProcess
-from projections.queue import Limits, Queue
+from projections.queue import Limits, Needs, Queue
 from services.ingress.connection import Connection
 from services.ingress.envelopes import Signed
 from services.replica import Answer
@@ -125,9 +124,9 @@ class Line:
         """Whether a demand is parked here."""
         return self.parked.get(demand.arrival) is demand
 
-    def first_that_fits(self, process: LiveProcess) -> Demand | None:
-        """The oldest parked demand that can get a process."""
+    def first_that_fits(self, needs: Needs) -> Demand | None:
+        """The oldest parked demand that can get a process with these needs."""
         for demand in self.parked.values():
-            if Queue.fits(process.needs, demand.executor, demand.limits):
+            if Queue.fits(needs, demand.executor, demand.limits):
                 return demand
         return None

@@ -12,7 +12,7 @@ import logging
 from itertools import count
 
 import msgspec
-from colonyledger.wire import AssignProcess, Executor, decode, encode, payloadtype_of
+from colonyledger.wire import AssignProcess, Executor, FunctionSpec, decode, encode, payloadtype_of
 
 from projections.assignment import nothing_to_assign, paused
 from projections.event import (
@@ -27,6 +27,7 @@ from projections.event import (
 )
 from projections.process import LiveProcess
 from projections.queue import Limits
+from projections.specs import read_spec
 from projections.system import Undelivered
 from services.cluster import Alone, Membership, place_hash
 from services.ingress.connection import Connection
@@ -120,6 +121,28 @@ class Demands:
         else:
             self._park(line, demand)
         return demand
+
+    def foresee(self, partition: int, spec: FunctionSpec) -> None:
+        """Have a demand recorded right behind the submit of what it waits for, which is on its way to the ledger.
+
+        Both become durable together, so the executor has its process one sync earlier. If the submit is refused
+        after all, or another demand gets the process, that is a lost race. Where other nodes' executors may wait,
+        whose turn it is depends on the process's id, so it is waited for.
+        """
+        line = self._lines.get((spec.conditions.colonyname, spec.conditions.executortype))
+        if line is None or not line.parked or self._replica.ledger.is_shared:
+            return
+        colony = self._replica.states[partition].colonies.get(spec.conditions.colonyname)
+        if colony is None or colony.paused:
+            return
+        try:
+            _, needs = read_spec(spec, colony.record.name, in_workflow=False)
+        except Refusal:
+            return
+        demand = line.first_that_fits(needs)
+        if demand is not None:
+            self._unpark(line, demand)
+            self._record(line, demand)
 
     def waiting(self) -> list[tuple[int, Executor]]:
         """The partitions and records of the executors that are parked."""
@@ -316,7 +339,10 @@ class Demands:
         if rank:
             asyncio.get_running_loop().call_later(rank * _TURN_SECONDS, self._serve, line)
             return
-        demand = line.first_that_fits(process)
+        if colony.processes.queue.waiting(process.needs.executortype) <= line.recorded:
+            # Demands are on their way already for all that waits; when they have arrived, it is looked at again.
+            return
+        demand = line.first_that_fits(process.needs)
         if demand is not None:
             self._unpark(line, demand)
             self._record(line, demand)

@@ -78,6 +78,37 @@ async def test_one_submit_wakes_exactly_one(site: Site) -> None:
     assert await site.folded() == before + 2
 
 
+@on_both_ledgers
+async def test_a_submit_that_is_refused_ends_nobodys_wait(site: Site) -> None:
+    """Also when an executor was recorded behind it, because the submit looked as if there would be something to do."""
+    polls = [await site.park(await site.executor()) for _ in range(3)]
+    for _ in range(3):
+        with pytest.raises(Refused):
+            await site.submit(priority=1_000_000)
+    assert waiting(*polls)
+    for poll in polls:
+        process = await site.submit()
+        assert (await poll).processid == process.processid
+
+
+@on_both_ledgers
+async def test_many_submits_at_once_wake_one_each(site: Site) -> None:
+    polls = [await site.park(await site.executor()) for _ in range(6)]
+    submitted = await asyncio.gather(*(site.submit() for _ in range(5)))
+    given = await asyncio.gather(*polls[:5])
+    assert {process.processid for process in given} == {process.processid for process in submitted}
+    assert waiting(polls[5])
+
+
+@on_both_ledgers
+async def test_a_submit_wakes_the_first_that_fits(site: Site) -> None:
+    here, there = await site.executor(), await site.executor()
+    polls = [await site.park(here), await site.park(there)]
+    process = await site.submit(conditions={"executornames": [there.name]})
+    assert (await polls[1]).processid == process.processid
+    assert waiting(polls[0])
+
+
 async def test_a_workflow_wakes_as_many_as_it_has_roots(site: Site) -> None:
     polls = [await site.park(await site.executor()) for _ in range(4)]
     nodes = [
