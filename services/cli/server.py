@@ -43,6 +43,10 @@ def start(
     history: Annotated[
         str | None, typer.Option(help="chdb, clickhouse://user:password@host:port/database, or none")
     ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(help="On Kafka: nodes that hold each partition of the ledger. Default: 0, all of them"),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Server processes; 1 is what this version can do.")] = 1,
     dev: Annotated[
         bool, typer.Option("--dev", help="Trust the published development keys and make the colony dev.")
@@ -54,7 +58,7 @@ def start(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         settings = NodeSettings.from_environment(
-            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history
+            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history, replicas=replicas
         )
         if dev:
             settings = replace(

@@ -7,6 +7,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from services.cluster.shares import weight
+
 __all__ = ["ALIVE_SECONDS", "Announcement", "Roster", "place_hash"]
 
 ALIVE_SECONDS = 5.0
@@ -23,6 +25,14 @@ class Announcement(msgspec.Struct, frozen=True, gc=False):
     ready: bool
     folded: tuple[int, ...] = ()
     wanted: tuple[int, ...] = ()
+    tls: bool = False
+    fit: bool = True
+    served: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is reached, `host:port`; it stays the same when the node is started again."""
+        return f"{self.host}:{self.port}"
 
 
 def place_hash(colony: str, executortype: str) -> int:
@@ -56,22 +66,23 @@ class Roster:
             del self._heard[run]
         return [self._heard[run][1] for run in sorted(self._heard)]
 
-    def rank(self, subject: str, wanted: int | None = None) -> int:
+    def serving(self, partition: int) -> list[Announcement]:
+        """The other nodes that serve a partition."""
+        return [other for other in self.others() if partition in other.served]
+
+    def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The place of this node for `subject` among those that are ready, from 0; all nodes agree on the order.
 
-        With `wanted` only those count at which executors wait there (`place_hash`).
+        With `wanted` only those count at which executors wait there (`place_hash`), with `partition` those that
+        serve it.
         """
         if not self._heard:
             return 0
-        own = _weight(subject, self._own)
+        own = weight(subject, self._own)
         return sum(
             1
             for other in self.others()
-            if other.ready
+            if (other.ready if partition is None else partition in other.served)
             and (wanted is None or wanted in self._heard[other.run][2])
-            and (_weight(subject, other.run), other.run) > (own, self._own)
+            and (weight(subject, other.run), other.run) > (own, self._own)
         )
-
-
-def _weight(subject: str, run: str) -> bytes:
-    return blake2b(f"{len(run)}/{run}/{subject}".encode(), digest_size=8).digest()

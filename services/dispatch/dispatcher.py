@@ -19,9 +19,9 @@ from services.dispatch.intake import Done, Intake
 from services.dispatch.publisher import AnswerTooLarge, NotPublished, Publisher
 from services.dispatch.request import read_request
 from services.dispatch.settings import DispatchSettings
-from services.ingress.api import Response, refused
 from services.ingress.connection import Connection
 from services.ingress.metrics import Metrics
+from services.ingress.response import Response, refused
 from services.ledger.kafka.topics import ensure_topic
 from services.replica import Replica, SystemWriter
 

@@ -12,9 +12,11 @@ from starlette.responses import Response as StarletteResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from projections.event import Refusal
-from services.ingress.api import Api, Response, refused
+from services.ingress.api import Api
 from services.ingress.connection import Connection
+from services.ingress.forwarding import mark_of
 from services.ingress.metrics import Metrics
+from services.ingress.response import Response, refused
 from services.realtime import Pubsub
 
 __all__ = ["App", "Health", "Node"]
@@ -116,7 +118,7 @@ class App:
             reason = self._node.health().get("reason", "the server is starting")
             await _send(send, refused(Refusal(503, f"Not ready: {reason}")))
             return
-        await _send(send, await api.respond(body, Connection(receive)))
+        await _send(send, await api.respond(body, Connection(receive), mark_of(scope["headers"])))
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         message = await receive()

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from projections.event import Refusal
-from services.ingress.api import refused
+from services.ingress.response import refused
 
 __all__ = ["HEAD_BYTES", "HEAD_SECONDS", "SKIPPED_BYTES", "HttpProtocol"]
 

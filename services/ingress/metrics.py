@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["Gauge", "Metrics"]
+__all__ = ["Gauge", "Gauges", "Metrics"]
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the buckets of RPC times, in seconds."""
 
 Gauge = Callable[[], float]
 """Gives a number as it is now."""
+
+Gauges = Callable[[], Mapping[str, float]]
+"""Gives numbers as they are now, by the value of a label."""
 
 
 class _Times:
@@ -33,6 +36,7 @@ class Metrics(Collector):
         self._rpcs: dict[tuple[str, int], int] = {}
         self._times: dict[str, _Times] = {}
         self._gauges: dict[str, tuple[str, Gauge]] = {}
+        self._labelled: dict[str, tuple[str, str, Gauges]] = {}
         self._counters: dict[str, tuple[str, Gauge]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -50,6 +54,10 @@ class Metrics(Collector):
     def gauge(self, name: str, help_text: str, value: Gauge) -> None:
         """Show `value` as it is at each scrape; it may fall."""
         self._gauges[name] = (help_text, value)
+
+    def gauges(self, name: str, help_text: str, label: str, values: Gauges) -> None:
+        """Show numbers as they are at each scrape, each with its value of a label."""
+        self._labelled[name] = (help_text, label, values)
 
     def counter(self, name: str, help_text: str, value: Gauge) -> None:
         """Show `value` as it is at each scrape; it never falls."""
@@ -77,6 +85,11 @@ class Metrics(Collector):
         yield took
         for name, (help_text, value) in self._gauges.items():
             yield GaugeMetricFamily(name, help_text, value())
+        for name, (help_text, label, values) in self._labelled.items():
+            family = GaugeMetricFamily(name, help_text, labels=[label])
+            for labelled, shown in values().items():
+                family.add_metric([labelled], shown)
+            yield family
         for name, (help_text, value) in self._counters.items():
             yield CounterMetricFamily(name, help_text, value())
 

@@ -30,11 +30,39 @@ def register(metrics: Metrics, node: ServerNode) -> None:
     def dropped() -> float:
         return 0 if node.recorder is None else node.recorder.reads_dropped
 
+    def offsets() -> dict[str, float]:
+        states = [] if node.replica is None else node.replica.states
+        return {str(number): state.next_offset for number, state in enumerate(states)}
+
+    def served() -> dict[str, float]:
+        replica = node.replica
+        return {} if replica is None else {str(each): each in replica.served for each in sorted(replica.all)}
+
+    def forwarded() -> float:
+        return 0 if node.forwarder is None else node.forwarder.forwarded
+
+    def not_forwarded() -> float:
+        return 0 if node.forwarder is None else node.forwarder.failed
+
     gauge, counter = metrics.gauge, metrics.counter
     gauge("colonyledger_ready", "1 if RPCs are served", lambda: float(node.health()["status"] == "ready"))
     gauge("colonyledger_parked_demands", "Executors that wait for work", parked)
     gauge("colonyledger_subscribers", "Websocket connections to /pubsub", subscribers)
     gauge("colonyledger_subscriptions", "Subscriptions on them", subscriptions)
     gauge("colonyledger_records_folded", "Records folded, of all partitions", folded)
+    metrics.gauges(
+        "colonyledger_partition_folded",
+        "Offset after the last record folded, 0 if none is",
+        "partition",
+        offsets,
+    )
+    metrics.gauges(
+        "colonyledger_partition_served",
+        "1 if this node answers RPCs about the partition",
+        "partition",
+        served,
+    )
+    counter("colonyledger_rpcs_forwarded", "RPCs that other nodes have answered", forwarded)
+    counter("colonyledger_rpcs_not_forwarded", "RPCs that no other node has answered", not_forwarded)
     counter("colonyledger_reads_dropped", "Entries that the reads log did not take", dropped)
     counter("colonyledger_rate_limited", "RPCs refused by the rate limit", lambda: node.rates.refused)

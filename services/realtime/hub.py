@@ -18,6 +18,8 @@ from projections.event import (
 )
 from projections.process import LiveProcess
 from projections.realtime import entered
+from projections.state import State
+from services.realtime.connection import Connection
 from services.realtime.subscriptions import Subscription, Topic, process_frame
 
 __all__ = ["Hub"]
@@ -54,6 +56,16 @@ class Hub:
             del listening[subscription]
             if not listening:
                 del self._topics[topic]
+
+    def connections_to(self, state: State) -> list[Connection]:
+        """The connections with a subscription to something in a partition, whose state this is."""
+        found = {
+            subscription.connection: None
+            for listening in self._topics.values()
+            for subscription in listening
+            if subscription.asked.state is state
+        }
+        return list(found)
 
     def on_fold(self, event: Event, outcome: Outcome) -> None:
         """Tell what an event made true. A process is encoded once, and only if somebody listens."""
