@@ -24,12 +24,28 @@ def register(metrics: Metrics, node: ServerNode) -> None:
     def subscriptions() -> float:
         return 0 if node.pubsub is None else node.pubsub.subscriptions
 
+    def relayed() -> float:
+        return 0 if node.pubsub is None else node.pubsub.relayed
+
     def folded() -> float:
         return 0 if node.replica is None else node.replica.progress[0]
 
     def dropped() -> float:
         return 0 if node.recorder is None else node.recorder.reads_dropped
 
+    gauge, counter = metrics.gauge, metrics.counter
+    gauge("colonyledger_ready", "1 if RPCs are served", lambda: float(node.health()["status"] == "ready"))
+    gauge("colonyledger_parked_demands", "Executors that wait for work", parked)
+    gauge("colonyledger_subscribers", "Websocket connections to /pubsub", subscribers)
+    gauge("colonyledger_subscriptions", "Subscriptions on them", subscriptions)
+    gauge("colonyledger_subscriptions_relayed", "Those of them that other nodes serve", relayed)
+    gauge("colonyledger_records_folded", "Records folded, of all partitions", folded)
+    counter("colonyledger_reads_dropped", "Entries that the reads log did not take", dropped)
+    counter("colonyledger_rate_limited", "RPCs refused by the rate limit", lambda: node.rates.refused)
+    _register_partitions(metrics, node)
+
+
+def _register_partitions(metrics: Metrics, node: ServerNode) -> None:
     def offsets() -> dict[str, float]:
         states = [] if node.replica is None else node.replica.states
         return {str(number): state.next_offset for number, state in enumerate(states)}
@@ -44,12 +60,6 @@ def register(metrics: Metrics, node: ServerNode) -> None:
     def not_forwarded() -> float:
         return 0 if node.forwarder is None else node.forwarder.failed
 
-    gauge, counter = metrics.gauge, metrics.counter
-    gauge("colonyledger_ready", "1 if RPCs are served", lambda: float(node.health()["status"] == "ready"))
-    gauge("colonyledger_parked_demands", "Executors that wait for work", parked)
-    gauge("colonyledger_subscribers", "Websocket connections to /pubsub", subscribers)
-    gauge("colonyledger_subscriptions", "Subscriptions on them", subscriptions)
-    gauge("colonyledger_records_folded", "Records folded, of all partitions", folded)
     metrics.gauges(
         "colonyledger_partition_folded",
         "Offset after the last record folded, 0 if none is",
@@ -62,7 +72,5 @@ def register(metrics: Metrics, node: ServerNode) -> None:
         "partition",
         served,
     )
-    counter("colonyledger_rpcs_forwarded", "RPCs that other nodes have answered", forwarded)
-    counter("colonyledger_rpcs_not_forwarded", "RPCs that no other node has answered", not_forwarded)
-    counter("colonyledger_reads_dropped", "Entries that the reads log did not take", dropped)
-    counter("colonyledger_rate_limited", "RPCs refused by the rate limit", lambda: node.rates.refused)
+    metrics.counter("colonyledger_rpcs_forwarded", "RPCs that other nodes have answered", forwarded)
+    metrics.counter("colonyledger_rpcs_not_forwarded", "RPCs that no other node has answered", not_forwarded)

@@ -41,16 +41,20 @@ class Hub:
         }
         self.subscriptions = 0
         """How many there are."""
+        self.relayed = 0
+        """How many of them are to what other nodes serve."""
 
     def add(self, subscription: Subscription) -> None:
         """Let a subscription hear of what happens from now on."""
         self.subscriptions += 1
+        self.relayed += subscription.is_relayed
         for topic in subscription.topics:
             self._topics.setdefault(topic, {})[subscription] = None
 
     def remove(self, subscription: Subscription) -> None:
         """Let it hear of nothing more."""
         self.subscriptions -= 1
+        self.relayed -= subscription.is_relayed
         for topic in subscription.topics:
             listening = self._topics[topic]
             del listening[subscription]

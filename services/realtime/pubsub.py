@@ -78,6 +78,11 @@ class Pubsub:
         """How many subscriptions there are."""
         return self._hub.subscriptions
 
+    @property
+    def relayed(self) -> int:
+        """How many of them are to what other nodes serve."""
+        return self._hub.relayed
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one client that has asked for a websocket, until one side hangs up."""
         if self.connections >= self._limits.max_connections:

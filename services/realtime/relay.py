@@ -49,6 +49,8 @@ class Relay(NamedTuple):
 class RelayedSubscription(Subscription):
     """A subscription at the first of some nodes that can be reached, on a connection of its own."""
 
+    is_relayed = True
+
     def __init__(
         self, asked: Asked, connection: Connection, nodes: list[Announcement], peers: Peers, body: bytes
     ) -> None:

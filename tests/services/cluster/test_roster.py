@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from itertools import pairwise
 
+import msgspec
 import pytest
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cluster.announcements import decode, encode
 from services.cluster.roster import ALIVE_SECONDS, Announcement, Roster, place_hash
 from services.ledger import CodecError
+from services.ledger.codec import schema_versions
 
 RUNS = ["a", "b", "c", "d"]
 
@@ -100,7 +104,31 @@ def test_an_announcement_as_bytes() -> None:
     assert decode(encode(told)) == told
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x00\x00\x00\x01junk", b"\x00\x00\x00\x00\x04", b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00", b"\x00\x00\x00\x00\x01junk", b"\x00\x00\x00\x00\x04", b"\x00\x00\x00\x00\x05", b"{}"],
+)
 def test_what_is_no_announcement(body: bytes) -> None:
     with pytest.raises(CodecError):
         decode(body)
+
+
+def test_who_serves_a_partition() -> None:
+    told = [msgspec.structs.replace(node(run), served=served) for run, served in (("b", (0, 1)), ("c", (1,)))]
+    known = rosters(node("a"), *told)
+    assert [other.run for other in known["a"].serving(1)] == ["b", "c"]
+    assert [other.run for other in known["a"].serving(0)] == ["b"]
+    assert known["a"].serving(2) == []
+    assert known["b"].rank("x", partition=0) == 0
+    assert known["a"].rank("x", partition=2) == 0
+    assert sorted(known[run].rank("x", partition=1) for run in ("b", "c")) == [0, 1]
+
+
+def test_an_announcement_of_an_older_version() -> None:
+    """It says nothing of what it serves, so nothing is forwarded to it."""
+    version = schema_versions()["org.colonyledger.Node"][0]
+    told = node("a", 7)
+    body = BytesIO(b"\x00" + version.id.to_bytes(4, "big"))
+    body.seek(5)
+    schemaless_writer(body, parse_schema(version.schema), msgspec.structs.asdict(told))
+    assert decode(body.getvalue()) == told

@@ -1,0 +1,147 @@
+"""Nodes that come and go while they share the partitions: nobody is left without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from colonyledger.wire import (
+    AssignProcess,
+    Conditions,
+    FunctionSpec,
+    GetColonyStatistics,
+    Process,
+    ProcessState,
+    SubmitFunctionSpec,
+    signed,
+)
+
+from tests.conftest import StartServer
+from tests.kafka_broker import KafkaBroker
+from tests.services.shares import (
+    PARTITIONS,
+    colonies,
+    make_ledger,
+    served_by,
+    until_parked,
+    until_shared,
+)
+from tests.services.site import Site, Worker, reply_in
+
+
+async def submit_once(site: Site) -> Process:
+    """A process, by an RPC that may be sent again, as our SDK sends it."""
+    where = Conditions(colonyname=site.name, executortype="edge")
+    spec = FunctionSpec(funcname="echo", conditions=where)
+    return await site.call(site.user, SubmitFunctionSpec(spec=spec, nonce=uuid4().hex))
+
+
+async def assign_once(site: Site, worker: Worker) -> Process:
+    """What an executor gets that waits for it, by an RPC that may be sent again."""
+    asked = AssignProcess(colonyname=site.name, timeout=120, nonce=uuid4().hex)
+    return reply_in(await site.post(signed(asked, worker.identity)), Process)
+
+
+@asynccontextmanager
+async def load(sites: list[list[Site]]) -> AsyncIterator[None]:
+    """Submit and read through all nodes, all the time; everything must be answered, and rightly."""
+    stop = asyncio.Event()
+
+    async def keep_on(site: Site, reader: Site) -> int:
+        done = 0
+        while not stop.is_set():
+            process = await submit_once(site)
+            assert (await reader.get(process)).processid == process.processid
+            done += 1
+        return done
+
+    clients = [
+        asyncio.create_task(keep_on(site, beside[number - 1]))
+        for beside in sites
+        for number, site in enumerate(beside)
+    ]
+    try:
+        yield
+    finally:
+        stop.set()
+        done = await asyncio.gather(*clients)
+    assert min(done) > 0
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_what_a_dead_node_held_is_taken_over(
+    start_server: StartServer, kafka_broker: KafkaBroker, replicas: int
+) -> None:
+    flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", str(replicas))
+    servers = [await asyncio.to_thread(start_server, *flags) for _ in range(3)]
+    shares = await until_shared(servers, replicas)
+    servers.sort(key=lambda server: len(shares[server.url]))
+    dead = servers.pop()
+    async with colonies(servers) as sites:
+        workers = [await beside[0].executor() for beside in sites]
+        polls = [
+            asyncio.create_task(assign_once(beside[number % 2], worker))
+            for number, (beside, worker) in enumerate(zip(sites, workers, strict=True))
+        ]
+        await until_parked([*servers, dead], PARTITIONS)
+        async with load([[site.beside(site.server) for site in beside] for beside in sites]):
+            await asyncio.to_thread(dead.kill)
+            await until_shared(servers, replicas)
+        assigned = await asyncio.gather(*polls)
+        for beside, worker, process in zip(sites, workers, assigned, strict=True):
+            assert process.assignedexecutorid == worker.identity.id
+            for site in beside:
+                assert (await site.get(process)).state == ProcessState.RUNNING
+
+
+async def test_a_node_that_comes_takes_its_share_and_leaves_it_again(
+    start_server: StartServer, kafka_broker: KafkaBroker
+) -> None:
+    """Executors without nonces wait through it all, and nothing is refused on the way."""
+    flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
+    servers = [await asyncio.to_thread(start_server, *flags) for _ in range(2)]
+    await until_shared(servers, 1)
+    async with colonies(servers) as sites:
+        parked = [(site, await site.executor("other")) for beside in sites for site in beside]
+        polls = [asyncio.create_task(site.assign(worker, timeout=300)) for site, worker in parked]
+        await until_parked(servers, len(polls))
+        async with load(sites):
+            third = await asyncio.to_thread(start_server, *flags)
+            shares = await until_shared([*servers, third], 1)
+            assert shares[third.url]
+        assert not any(poll.done() for poll in polls)
+        for site, _ in parked:
+            await site.submit("other")
+        assigned = await asyncio.gather(*polls)
+        assert len({process.processid for process in assigned}) == len(polls)
+        async with load(sites):
+            assert await asyncio.to_thread(third.stop) == 0
+            await until_shared(servers, 1)
+
+
+async def test_a_partition_is_served_only_when_it_has_caught_up(
+    start_server: StartServer, kafka_broker: KafkaBroker
+) -> None:
+    flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
+    first = await asyncio.to_thread(start_server, *flags, LEDGER_SNAPSHOT_RECORDS="0")
+    async with colonies([first]) as sites:
+        for _ in range(20):
+            await asyncio.gather(*(site.submit() for [site] in sites for _ in range(5)))
+        ends = await served_by(first)
+        second = await asyncio.to_thread(start_server, *flags, wait=False, LEDGER_SNAPSHOT_RECORDS="0")
+        taken: set[int] = set()
+        while len(await served_by(first)) == PARTITIONS:
+            served = await served_by(second)
+            assert all(folded >= ends[partition] for partition, folded in served.items())
+            taken |= served.keys()
+        assert taken == set(await served_by(second))
+        shares = await until_shared([first, second], 1)
+        assert shares[second.url] == taken
+        for [site] in sites:
+            other = site.beside(second)
+            counts = await other.call(site.user, GetColonyStatistics(colonyname=site.name))
+            assert counts.waitingprocesses == 100
+            await other.leave()
