@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from uuid import uuid4
 
 import httpx
 
 from projections.ids import tag_of
+from services.cluster import holders
 from services.ledger.kafka import KafkaLedger, KafkaSettings
 from tests.kafka_broker import KafkaBroker
 from tests.servers import Server
@@ -18,6 +21,7 @@ from tests.services.site import Site, counted, eventually
 __all__ = [
     "PARTITIONS",
     "colonies",
+    "fair_ports",
     "make_ledger",
     "name_in",
     "partition_of",
@@ -38,6 +42,22 @@ async def make_ledger(broker: KafkaBroker) -> str:
     await ledger.start()
     await ledger.close()
     return f"kafka://{broker.bootstrap}/{topic}"
+
+
+def fair_ports(nodes: int, replicas: int) -> list[int]:
+    """Free ports for nodes of this machine such that each has a share of the partitions, whoever of them runs."""
+    while True:
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(nodes)]
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            ports = [each.getsockname()[1] for each in sockets]
+        places = [f"127.0.0.1:{port}" for port in ports]
+        held = Counter(
+            place for partition in range(PARTITIONS) for place in holders(partition, places, replicas)
+        )
+        if len(held) == nodes:
+            return ports
 
 
 async def served_by(server: Server) -> dict[int, int]:

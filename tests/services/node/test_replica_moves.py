@@ -24,6 +24,7 @@ from tests.kafka_broker import KafkaBroker
 from tests.services.shares import (
     PARTITIONS,
     colonies,
+    fair_ports,
     make_ledger,
     served_by,
     until_parked,
@@ -76,7 +77,8 @@ async def test_what_a_dead_node_held_is_taken_over(
     start_server: StartServer, kafka_broker: KafkaBroker, replicas: int
 ) -> None:
     flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", str(replicas))
-    servers = [await asyncio.to_thread(start_server, *flags) for _ in range(3)]
+    ports = fair_ports(3, replicas)
+    servers = [await asyncio.to_thread(start_server, *flags, "--port", str(port)) for port in ports]
     shares = await until_shared(servers, replicas)
     servers.sort(key=lambda server: len(shares[server.url]))
     dead = servers.pop()
@@ -87,7 +89,7 @@ async def test_what_a_dead_node_held_is_taken_over(
             for number, (beside, worker) in enumerate(zip(sites, workers, strict=True))
         ]
         await until_parked([*servers, dead], PARTITIONS)
-        async with load([[site.beside(site.server) for site in beside] for beside in sites]):
+        async with load(sites):
             await asyncio.to_thread(dead.kill)
             await until_shared(servers, replicas)
         assigned = await asyncio.gather(*polls)
@@ -102,14 +104,15 @@ async def test_a_node_that_comes_takes_its_share_and_leaves_it_again(
 ) -> None:
     """Executors without nonces wait through it all, and nothing is refused on the way."""
     flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
-    servers = [await asyncio.to_thread(start_server, *flags) for _ in range(2)]
+    *ports, new = fair_ports(3, 1)
+    servers = [await asyncio.to_thread(start_server, *flags, "--port", str(port)) for port in ports]
     await until_shared(servers, 1)
     async with colonies(servers) as sites:
         parked = [(site, await site.executor("other")) for beside in sites for site in beside]
         polls = [asyncio.create_task(site.assign(worker, timeout=300)) for site, worker in parked]
         await until_parked(servers, len(polls))
         async with load(sites):
-            third = await asyncio.to_thread(start_server, *flags)
+            third = await asyncio.to_thread(start_server, *flags, "--port", str(new))
             shares = await until_shared([*servers, third], 1)
             assert shares[third.url]
         assert not any(poll.done() for poll in polls)
@@ -126,12 +129,15 @@ async def test_a_partition_is_served_only_when_it_has_caught_up(
     start_server: StartServer, kafka_broker: KafkaBroker
 ) -> None:
     flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
-    first = await asyncio.to_thread(start_server, *flags, LEDGER_SNAPSHOT_RECORDS="0")
+    ports = [("--port", str(port)) for port in fair_ports(2, 1)]
+    first = await asyncio.to_thread(start_server, *flags, *ports[0], LEDGER_SNAPSHOT_RECORDS="0")
     async with colonies([first]) as sites:
         for _ in range(20):
             await asyncio.gather(*(site.submit() for [site] in sites for _ in range(5)))
         ends = await served_by(first)
-        second = await asyncio.to_thread(start_server, *flags, wait=False, LEDGER_SNAPSHOT_RECORDS="0")
+        second = await asyncio.to_thread(
+            start_server, *flags, *ports[1], wait=False, LEDGER_SNAPSHOT_RECORDS="0"
+        )
         taken: set[int] = set()
         while len(await served_by(first)) == PARTITIONS:
             served = await served_by(second)

@@ -46,6 +46,7 @@ from tests.servers import Server
 from tests.services.shares import (
     PARTITIONS,
     colonies,
+    fair_ports,
     make_ledger,
     name_in,
     partition_of,
@@ -65,8 +66,9 @@ async def servers(
     """Nodes that were started together and have shared the partitions, each held by one or two of them."""
     url = await make_ledger(kafka_broker)
     flags = ("--dev", "--ledger", url, "--replicas", str(request.param))
-    first = await asyncio.to_thread(start_server, *flags)
-    others = (asyncio.to_thread(start_server, *flags) for _ in range(NODES - 1))
+    ports = [("--port", str(port)) for port in fair_ports(NODES, request.param)]
+    first = await asyncio.to_thread(start_server, *flags, *ports[0])
+    others = (asyncio.to_thread(start_server, *flags, *port) for port in ports[1:])
     started = [first, *await asyncio.gather(*others)]
     await until_shared(started, request.param)
     return started
