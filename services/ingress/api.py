@@ -15,6 +15,7 @@ from projections.assignment import read_demand
 from projections.event import Refusal
 from projections.fold import answer, replayed
 from projections.messages import read_message
+from projections.realtime import colonies_of
 from projections.registry import REGISTRY, Kind, Rpc
 from projections.roles import authorise
 from projections.state import State
@@ -105,7 +106,7 @@ class Api:
             else:
                 signed = await _offload(len(body), verify, envelope)
                 self._rates.admit(signed.caller)
-                rpc = self._find(signed)
+                rpc = self._find(signed, mark)
                 payloadtype = rpc.payloadtype
                 response = await self._answer_or_forward(_Asked(rpc, signed, body, connection, mark))
         except Refusal as refusal:
@@ -129,9 +130,11 @@ class Api:
         reply = self._public[envelope.payloadtype](envelope.payload)
         return Response(200, reply_envelope(envelope.payloadtype, encode(reply)))
 
-    def _find(self, signed: Signed) -> Rpc:
+    def _find(self, signed: Signed, mark: Mark | None) -> Rpc:
         rpc = REGISTRY.get(signed.payloadtype)
         if rpc is not None and rpc.kind in (Kind.COMMAND, Kind.QUERY):
+            return rpc
+        if rpc is not None and rpc.kind is Kind.SUBSCRIPTION and mark is not None and mark.partitions:
             return rpc
         shown = signed.payloadtype[:_NAME_SHOWN]
         self._recorder.note(signed._replace(payloadtype=shown))
@@ -183,6 +186,8 @@ class Api:
         rpc, signed = asked.rpc, asked.signed
         if rpc.kind is Kind.QUERY:
             return await self._query(asked)
+        if rpc.kind is Kind.SUBSCRIPTION:
+            return await self._memberships(asked)
         try:
             message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
             partition = await self._partition_of(asked, message)
@@ -265,6 +270,11 @@ class Api:
         reply = combined(rpc, parts) if len(parts) > 1 else parts[0]
         handler = self._handlers.get(rpc.payloadtype) if here else None
         return encode(reply if handler is None else await handler(reply, message))
+
+    async def _memberships(self, asked: _Asked) -> bytes:
+        """The caller's colonies in some partitions, for a node that has to know which one a subscription means."""
+        here = await self._caught_up_of(self._wanted(asked))
+        return encode(colonies_of((self._replica.states[each] for each in here), asked.signed.caller))
 
     def _wanted(self, asked: _Asked) -> frozenset[int]:
         """The partitions that an RPC about the whole server is to be answered for.

@@ -298,7 +298,7 @@ class ServerNode:
         relay = None
         if settings.is_sharing:
             self.forwarder = Forwarder(membership, self._peers, lambda: replica.served)
-            relay = Relay(membership, self._peers)
+            relay = Relay(membership, self._peers, self.forwarder)
         self.pubsub = Pubsub(recorder, self.metrics, keeper.hear, limits, relay)
         self.recorder, self.demands, self._timekeeper = recorder, demands, keeper
         public = public_answers(settings, self.port)

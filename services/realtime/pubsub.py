@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from projections.event import Refusal
 from projections.messages import read_message
-from projections.realtime import colony_of
+from projections.realtime import colonies_of, colony_meant
 from projections.registry import REGISTRY, Kind, Rpc
 from services.ingress.envelopes import Signed, open_envelope, verify
 from services.ingress.forwarding import Mark, mark_of
@@ -142,9 +142,7 @@ class Pubsub:
             raise Refusal(503, f"Not ready: {self._replica.fault}")
         await self._replica.catch_up()
         if isinstance(message, SubscribeProcesses) and not message.colonyname:
-            if self._replica.not_served:
-                raise Refusal(400, "Name a colony: this server does not hold all of them")
-            message = replace(message, colonyname=colony_of(self._replica.states, signed.caller))
+            message = replace(message, colonyname=await self._colony_meant(signed.caller, body))
         partition = self._replica.partition_of(rpc, message) or 0
         asked = Asked(self._replica.states[partition], rpc, message, signed.caller)
         subscription: Subscription
@@ -160,6 +158,13 @@ class Pubsub:
         connection.add(subscription)
         self._hub.add(subscription)
         subscription.begin()
+
+    async def _colony_meant(self, caller: str, body: bytes) -> str:
+        """The colony of which the caller is a member, who names none."""
+        names = colonies_of((self._replica.states[each] for each in sorted(self._replica.served)), caller)
+        if body and self._relay is not None and (missing := self._replica.not_served):
+            names += await self._relay.colonies_of_caller(body, missing)
+        return colony_meant(names)
 
 
 def _subscription(

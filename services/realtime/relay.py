@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from colonyledger.wire import ReplyEnvelope, decode
@@ -13,7 +13,8 @@ from websockets.exceptions import WebSocketException
 from projections.event import ProcessChanged, Refusal
 from projections.process import LiveProcess
 from services.cluster import Announcement, Membership
-from services.ingress.forwarding import MARK
+from services.ingress.forwarding import MARK, Forwarder, Request
+from services.ingress.gathering import payload_of
 from services.ingress.peers import Peers
 from services.realtime.connection import Connection
 from services.realtime.subscriptions import Asked, Subscription
@@ -33,6 +34,16 @@ class Relay(NamedTuple):
 
     membership: Membership
     peers: Peers
+    forwarder: Forwarder
+
+    async def colonies_of_caller(self, body: bytes, partitions: Iterable[int]) -> list[str]:
+        """The colonies in partitions that other nodes serve of which whoever signed a subscription is a member.
+
+        Raises:
+            Refusal: they do not say.
+        """
+        answers = await self.forwarder.scatter(Request(body, is_repeatable=True), partitions)
+        return [name for each in answers for name in decode(bytes(payload_of(each)), list[str])]
 
     def subscribe(self, asked: Asked, connection: Connection, partition: int, body: bytes) -> Subscription:
         """A subscription, asked for by `body`, at a node that serves the partition.

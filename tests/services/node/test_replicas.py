@@ -168,14 +168,21 @@ async def test_subscriptions_to_what_other_nodes_hold(servers: list[Server]) -> 
             each = SubscribeProcesses(
                 executortype="edge", state=ProcessState.RUNNING, timeout=60, colonyname=beside[0].name
             )
+            nameless = SubscribeProcesses(executortype="edge", state=ProcessState.WAITING, timeout=60)
             sockets = [await connect(f"{site.server.url.replace('http', 'ws')}/pubsub") for site in beside]
             for site, socket in zip(beside, sockets, strict=True):
                 stranger = signed(one, Identity.generate()).decode()
                 await socket.send(stranger)
                 assert (await told(socket)).error
+                await socket.send(signed(nameless, Identity.generate()).decode())
+                assert (await told(socket)).error
+                await socket.send(signed(nameless, site.user).decode())
                 await socket.send(signed(one, site.user).decode())
                 await socket.send(signed(each, site.user).decode())
-            await until_subscribed(servers, 2 * NODES)
+            await until_subscribed(servers, 3 * NODES)
+            waiting = await beside[0].submit()
+            for socket in sockets:
+                assert decode(payload(await told(socket)), Process).processid == waiting.processid
             await beside[0].assign(worker)
             for socket in sockets:
                 assert decode(payload(await told(socket)), Process).state == ProcessState.RUNNING
