@@ -91,7 +91,7 @@ class ServerNode:
         self._peers = Peers(cluster_context(settings.cluster_ca))
         self._membership: Membership | None = None
         self._sharing: Sharing | None = None
-        self._is_ready = False
+        self._is_ready = self._is_draining = False
         self._timekeeper: Timekeeper | None = None
         self._snapshots = Snapshotting(settings, metrics)
         self._topics = Topics(settings, metrics)
@@ -152,7 +152,10 @@ class ServerNode:
             await self._historian.close()
 
     def drain(self) -> None:
-        """Send parked executors away so that the server can stop."""
+        """Send parked executors away, and let others take over, so that the server can stop."""
+        self._is_draining = True
+        if self._membership is not None:
+            self._membership.changed()
         if self.forwarder is not None:
             self.forwarder.close()
         if self.demands is not None:
@@ -240,7 +243,7 @@ class ServerNode:
             on_served=keeper.take,
             servers=(keeper, demands, pubsub),
         )
-        sharing = self._sharing = Sharing(replica, membership, self._describe, share)
+        sharing = self._sharing = Sharing(replica, membership, self._describe().place, share)
         # Other nodes that start may need what this one has for their own start.
         self.api = api
         running = asyncio.create_task(sharing.run(), name="share")
@@ -325,13 +328,13 @@ class ServerNode:
             folded=() if replica is None else tuple(state.next_offset for state in replica.states),
             wanted=() if self.demands is None else self.demands.wanted(),
             tls=self.settings.tls_cert is not None,
-            fit=replica is not None and replica.broken is None,
+            fit=replica is not None and replica.broken is None and not self._is_draining,
             served=self._served(),
         )
 
     def _served(self) -> tuple[int, ...]:
         """The partitions that other nodes may forward RPCs for."""
-        if self.api is None or self.replica is None or self.replica.broken is not None:
+        if self.api is None or self.replica is None or self.replica.broken is not None or self._is_draining:
             return ()
         return tuple(sorted(self.replica.served) if self._sharing is None else self._sharing.served)
 

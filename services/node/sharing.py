@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 from projections.state import State
-from services.cluster import Announcement, Membership, holders
+from services.cluster import Membership, holders
 from services.ledger import LedgerUnavailable
 from services.replica import Replica
 
@@ -62,14 +62,12 @@ class Share(NamedTuple):
 
 
 class Sharing:
-    """Keeps a replica at the partitions of its share. `describe` says what this node is."""
+    """Keeps a replica at the partitions of its share; `place` is where this node is reached."""
 
-    def __init__(
-        self, replica: Replica, membership: Membership, describe: Callable[[], Announcement], share: Share
-    ) -> None:
+    def __init__(self, replica: Replica, membership: Membership, place: str, share: Share) -> None:
         self._replica = replica
         self._membership = membership
-        self._describe = describe
+        self._place = place
         self._share = share
         self._taking: dict[int, asyncio.Task[None]] = {}
         self._dropping: dict[int, asyncio.Task[None]] = {}
@@ -109,7 +107,7 @@ class Sharing:
         await self._complete.wait()
 
     def _look(self) -> None:
-        own = self._describe().place
+        own = self._place
         places = [other.place for other in self._membership.others if other.fit]
         is_complete = True
         for partition in range(self._replica.ledger.partitions):
