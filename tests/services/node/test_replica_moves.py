@@ -19,8 +19,12 @@ from colonyledger.wire import (
     signed,
 )
 
+from services.facts.topic import facts_settings
+from services.ledger import open_ledger
+from services.ledger.opening import kafka_settings
 from tests.conftest import StartServer
 from tests.kafka_broker import KafkaBroker
+from tests.services.facts.reading import deduplicated, facts_in, told_by
 from tests.services.shares import (
     PARTITIONS,
     colonies,
@@ -30,7 +34,7 @@ from tests.services.shares import (
     until_parked,
     until_shared,
 )
-from tests.services.site import Site, Worker, reply_in
+from tests.services.site import Site, Worker, eventually, reply_in
 
 
 async def submit_once(site: Site) -> Process:
@@ -151,3 +155,40 @@ async def test_a_partition_is_served_only_when_it_has_caught_up(
             counts = await other.call(site.user, GetColonyStatistics(colonyname=site.name))
             assert counts.waitingprocesses == 100
             await other.leave()
+
+
+async def test_facts_are_published_whoever_holds_their_partition(
+    start_server: StartServer, kafka_broker: KafkaBroker
+) -> None:
+    """None is left out, though the node that takes a partition over has not seen what was not published."""
+    url = await make_ledger(kafka_broker)
+    ports = fair_ports(2, 1)
+    flags = ("--dev", "--ledger", url, "--replicas", "1")
+    first, second = [("--port", str(port)) for port in ports]
+    servers = [await asyncio.to_thread(start_server, *flags, *first)]
+    async with colonies(servers) as sites:
+        await asyncio.gather(*(submit_once(site) for [site] in sites))
+        servers.append(await asyncio.to_thread(start_server, *flags, *second))
+        await until_shared(servers, 1)
+        others = [site.beside(servers[1]) for [site] in sites]
+        await asyncio.gather(*(submit_once(site) for site in others))
+        await asyncio.to_thread(servers.pop(0).kill)
+        await asyncio.gather(*(submit_once(site) for site in others))
+        for site in others:
+            await site.leave()
+    ledger = await open_ledger(url)
+    try:
+        expected = [
+            told_by([event async for batch in ledger.read(partition) for event in batch])
+            for partition in range(PARTITIONS)
+        ]
+    finally:
+        await ledger.close()
+    topic = facts_settings(kafka_settings(url), PARTITIONS)
+    for partition in range(PARTITIONS):
+
+        async def are_published(number: int = partition) -> bool:
+            return deduplicated(await facts_in(topic, number)) == expected[number]
+
+        await eventually(are_published)
+        assert expected[partition]

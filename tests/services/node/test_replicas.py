@@ -14,10 +14,12 @@ from colonyledger.wire import (
     AddColony,
     AddFunction,
     AddLog,
+    AssignProcess,
     Attribute,
     ChangeServerId,
     ChannelAppend,
     ChannelRead,
+    CloseSuccessful,
     Colony,
     Function,
     GetAttribute,
@@ -43,6 +45,7 @@ from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
 from tests.kafka_broker import KafkaBroker
 from tests.servers import Server
+from tests.services.dispatch.mailbox import Mailbox
 from tests.services.shares import (
     PARTITIONS,
     colonies,
@@ -261,3 +264,23 @@ async def test_a_new_owner_owns_every_partition(servers: list[Server], nonce: st
         found: list[Colony] = await site.call(heir, GetColonies())
         assert len(found) == PARTITIONS * (number + 1) + 1
         await site.leave()
+
+
+async def test_executors_on_kafka_reach_every_partition(
+    servers: list[Server], kafka_broker: KafkaBroker
+) -> None:
+    """Whichever node reads their requests: it forwards them as others."""
+    ledger = servers[0].flags[2].rpartition("/")[2]
+    async with Mailbox(kafka_broker.bootstrap, ledger) as mailbox, colonies(servers) as sites:
+        for site, *_ in sites:
+            worker = await site.executor()
+            for turn in range(2):
+                asked = AssignProcess(colonyname=site.name, timeout=60, nonce=f"{turn}")
+                name = await mailbox.put(signed(asked, worker.identity))
+                process = await site.submit()
+                answer = await mailbox.answer(name)
+                assert (answer.topic, answer.status) == (mailbox.topics.assignments, 200)
+                assert answer.process.processid == process.processid
+                closing = CloseSuccessful(processid=process.processid, nonce=f"close-{turn}")
+                assert (await mailbox.ask(worker.identity, closing)).status == 200
+                assert (await site.get(process)).state == ProcessState.SUCCESS
