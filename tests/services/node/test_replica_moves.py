@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from colonyledger.wire import (
     signed,
 )
 
+from services.cluster import holders
 from services.facts.topic import facts_settings
 from services.ledger import open_ledger
 from services.ledger.opening import kafka_settings
@@ -30,11 +32,12 @@ from tests.services.shares import (
     colonies,
     fair_ports,
     make_ledger,
+    name_in,
     served_by,
     until_parked,
     until_shared,
 )
-from tests.services.site import Site, Worker, eventually, reply_in
+from tests.services.site import Site, Worker, counted, eventually, reply_in
 
 
 async def submit_once(site: Site) -> Process:
@@ -192,3 +195,32 @@ async def test_facts_are_published_whoever_holds_their_partition(
 
         await eventually(are_published)
         assert expected[partition]
+
+
+async def test_a_partition_is_taken_from_its_snapshot(
+    start_server: StartServer, kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    ports = fair_ports(2, 1)
+    places = [f"127.0.0.1:{port}" for port in ports]
+    moves = next(number for number in range(PARTITIONS) if places[1] in holders(number, places, 1))
+    flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
+    variables = {"LEDGER_SNAPSHOTS": str(tmp_path / "snapshots"), "LEDGER_SNAPSHOT_RECORDS": "100"}
+    first = await asyncio.to_thread(start_server, *flags, "--port", str(ports[0]), **variables)
+    site = Site(first)
+    site.name = name_in(moves)
+    async with site:
+        for _ in range(11):
+            await asyncio.gather(*(site.submit() for _ in range(10)))
+
+        async def is_made() -> bool:
+            return await counted(site.http, "colonyledger_snapshots_made_total") > 0
+
+        await eventually(is_made)
+        second = await asyncio.to_thread(start_server, *flags, "--port", str(ports[1]), **variables)
+        await until_shared([first, second], 1)
+        assert any(f"partition {moves} starts from the snapshot at offset" in line for line in second.lines)
+        other = site.beside(second)
+        for node in (site, other):
+            counts = await node.call(site.user, GetColonyStatistics(colonyname=site.name))
+            assert counts.waitingprocesses == 110
+        await other.leave()
