@@ -215,7 +215,11 @@ class Replica:
             await self._fold_to_end(partitions[0])
         else:
             asked = partitions or sorted(self.served)
-            await asyncio.gather(*(self._fold_to_end(partition) for partition in asked))
+            done = await asyncio.gather(*map(self._fold_to_end, asked), return_exceptions=True)
+            for error in done:
+                # Of all that are served, one may be dropped meanwhile.
+                if isinstance(error, BaseException) and (partitions or not isinstance(error, NotServed)):
+                    raise error
 
     def partition_of(self, rpc: Rpc, message: Message[Any]) -> int | None:
         """The partition that a message is for; None if it is for all of them."""
@@ -297,9 +301,10 @@ class Replica:
         )
 
     async def _fold_to_end(self, partition: int) -> None:
-        if partition not in self._followers:
+        end = await self.ledger.end(partition) if self.is_followed(partition) else 0
+        if not self.is_followed(partition):
+            # It may have been dropped while the ledger was asked.
             raise NotServed(partition)
-        end = await self.ledger.end(partition)
         if self.states[partition].next_offset >= end:
             return
         if self._broken is not None:
