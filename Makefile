@@ -11,15 +11,22 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 # Words for the program behind a target, such as make dev ARGS="--port 50081"
 ARGS ?=
-# What make chaos does: a seed (empty takes a new one and prints it), seconds, and kinds of faults (empty is all)
+# How long make chaos (300) and make soak (120) last
+SECONDS ?=
+# What make chaos does: a seed (empty takes a new one and prints it), and kinds of faults (empty is all)
 SEED ?=
-SECONDS ?= 300
 FAULTS ?=
 
 BIN := .venv/bin
 PURE := tests/projections tests/golden
 # Two processes share the files of tests; one file's tests share its servers and brokers
 SHARE := -n 2 --dist loadfile
+# Tests that talk to servers: make test-kafka has those of all of them on Kafka, make test those of a few
+KAFKA := tests/services/ingress tests/services/realtime tests/services/cli tests/services/history tests/services/node \
+	tests/sdk tests/clients tests/differential
+KAFKA_BRIEFLY := tests/services/ingress/test_foreign_ids.py tests/services/ingress/test_reads_log.py \
+	tests/services/realtime/test_door.py tests/sdk/test_against_server.py tests/differential/test_differential.py \
+	tests/clients/test_pycolonies.py::test_an_executor_and_a_client
 UV := VIRTUAL_ENV=.venv $(BIN)/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --fork-strategy fewest
@@ -49,7 +56,12 @@ setup: .venv/.packages  ## Make .venv with the server, the SDK and the tools; qu
 
 .PHONY: test
 test: lint types coverage  ## Everything that CI checks: lint, types, import rules, style rules, all tests
+	$(BIN)/pytest $(SHARE) --quiet --ledger kafka --partitions 8 $(KAFKA_BRIEFLY)
 	$(BIN)/pytest $(SHARE) $(ARGS) $(addprefix --ignore=,$(PURE))
+
+.PHONY: test-kafka
+test-kafka: setup  ## Run what talks to servers with their ledgers on Kafka: ARGS="--partitions 8 --nodes 2"
+	$(BIN)/pytest $(SHARE) --ledger kafka $(ARGS) $(KAFKA)
 
 .PHONY: coverage
 coverage: setup  ## Test the pure core and check that its tests take every branch of it
@@ -93,8 +105,12 @@ dev: setup  ## Start a server with the development identities and stay
 	$(BIN)/colony server start --dev $(ARGS)
 
 .PHONY: bench
-bench: setup  ## Measure, and compare with the reference server where it is there
+bench: setup  ## Measure, and compare: ARGS="--quick", "--only submit", "--against http://…", "--record"
 	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: soak
+soak: setup  ## Load a server with everything for SECONDS=…, see that it stays as it is, then ask too much of it
+	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),120) $(ARGS)
 
 .PHONY: cluster
 cluster: setup  ## Start the production shape without Docker: 3 brokers, 2 nodes, a load balancer
@@ -106,7 +122,7 @@ cluster-down:  ## Stop it
 
 .PHONY: chaos
 chaos: setup  ## Let nodes and brokers fail under load: SECONDS=… for how long, SEED=… for the same faults again
-	TEST_SEED=$(SEED) CHAOS_SECONDS=$(SECONDS) CHAOS_FAULTS="$(FAULTS)" $(BIN)/pytest -s tests/chaos/test_faults.py $(ARGS)
+	TEST_SEED=$(SEED) CHAOS_SECONDS=$(or $(SECONDS),300) CHAOS_FAULTS="$(FAULTS)" $(BIN)/pytest -s tests/chaos/test_faults.py $(ARGS)
 
 # make bench-compare BASE=main ARGS="--only submit"
 BASE ?= HEAD

@@ -38,12 +38,12 @@ from projections.system import Rules
 from services.ledger import EmbeddedLedger
 from services.replica.replica import GC_THRESHOLD
 
-__all__ = ["fold_rates", "replay_rates"]
+__all__ = ["Script", "fold_rates", "replay_rates"]
 
 _START = 1_700_000_000 * SECOND
 
 
-class _Script:
+class Script:
     """Records of one colony: everybody joins, then processes are submitted, assigned and closed."""
 
     def __init__(self) -> None:
@@ -51,6 +51,7 @@ class _Script:
         self.server, self.owner, self.user = (Identity.generate() for _ in range(3))
         self.executor = Identity.generate()
         self.records: list[Record] = []
+        self._forgotten = 0
         for who, message in (
             (self.server, Rules(serverid=self.server.id)),
             (self.server, AddColony(colony=Colony(self.owner.id, "bench"))),
@@ -64,7 +65,7 @@ class _Script:
         """The next record, at its place. Nothing here looks at signatures, so none is made."""
         kind = RecordKind.SYSTEM if isinstance(message, Rules) else RecordKind.RPC
         payload = b64encode(encode(message))
-        place = len(self.records)
+        place = self._forgotten + len(self.records)
         self.records.append(
             Record(
                 kind,
@@ -80,6 +81,11 @@ class _Script:
             )
         )
         return Event(0, place, _START + place * 1000, self.records[-1], message)
+
+    def forget(self) -> None:
+        """Let the records go that were made so far; the next ones go on behind them."""
+        self._forgotten += len(self.records)
+        self.records.clear()
 
     def fold(self, events: list[Event]) -> tuple[float, list[Process]]:
         """Seconds of processor time that folding took, and the replies."""
@@ -101,7 +107,7 @@ def _conditions() -> Conditions:
 
 def fold_rates(number: int) -> dict[str, float]:
     """Events per second of one core, the messages being decoded already."""
-    script = _Script()
+    script = Script()
     spec = FunctionSpec(funcname="bench", args=[1], maxretries=3, maxexectime=600, conditions=_conditions())
     submits = [script.event(script.user, SubmitFunctionSpec(spec=spec)) for _ in range(number)]
     submitting, _ = script.fold(submits)
@@ -124,7 +130,7 @@ def fold_rates(number: int) -> dict[str, float]:
 
 async def replay_rates(directory: Path, number: int) -> dict[str, float]:
     """Records per second of an embedded ledger: appended by 32 at a time, read, and read and folded."""
-    script = _Script()
+    script = Script()
     spec = FunctionSpec(funcname="bench", args=[1], maxretries=3, maxexectime=600, conditions=_conditions())
     for _ in range(number):
         script.event(script.user, SubmitFunctionSpec(spec=spec))

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.table import Table
-
 from benchmarks.crowd import Crowd
 from benchmarks.crowds import CROWDS
 from benchmarks.folded import Folded
+from benchmarks.table import Cells
 from services.replica.replica import GC_THRESHOLD
 
-__all__ = ["Flatness", "flat_table", "measure_flat"]
+__all__ = ["Flatness", "flat_cells", "measure_flat"]
 
 _ROUNDS = 9
 _TURNS = 20
@@ -91,20 +90,16 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def flat_table(rows: Sequence[Flatness]) -> Table:
+def flat_cells(rows: Sequence[Flatness]) -> Cells:
     """The costs by size, and how the largest compares to 1000."""
     sizes = sorted({size for row in rows for size in row.microseconds})
-    table = Table(title="What RPCs cost in a full colony (µs, the fold alone)", title_justify="left")
-    table.add_column("Full of")
-    table.add_column("What is done")
-    for column in (*(f"{size:,}" for size in sizes), "ratio", "bytes each"):
-        table.add_column(column, justify="right")
+    head = ["full of", "what is done", *(f"{size:,}" for size in sizes), "ratio", "bytes each"]
+    cells = []
     former = ""
     for row in rows:
-        cells = [f"{row.microseconds[size]:,.1f}" if size in row.microseconds else "" for size in sizes]
-        each = f"{row.bytes_each:,}" if row.bytes_each and row.crowd != former else ""
-        table.add_row(
-            "" if row.crowd == former else row.crowd, row.operation, *cells, f"{row.ratio:.1f}×", each
-        )
+        costs = [f"{row.microseconds[size]:,.1f}" if size in row.microseconds else "" for size in sizes]
+        again = row.crowd == former
+        each = f"{row.bytes_each:,}" if row.bytes_each and not again else ""
+        cells.append(["" if again else row.crowd, row.operation, *costs, f"{row.ratio:.1f}×", each])
         former = row.crowd
-    return table
+    return head, cells

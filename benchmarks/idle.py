@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import msgspec
 from colonyledger.identity import Identity
-from rich.table import Table
 
 from benchmarks.connection import Broken, Connection
 from benchmarks.programs import cpu_seconds
 from benchmarks.site import Site
+from benchmarks.table import Cells
 
-__all__ = ["Idleness", "idle_table", "measure_idle"]
+__all__ = ["Idleness", "idle_cells", "measure_idle"]
 
 _LONG = 3600
 """How long a parked executor would wait, in seconds."""
@@ -96,7 +96,7 @@ async def _parked(url: str, owner: Identity, executors: int) -> AsyncIterator[tu
 async def _park(site: Site, executor: Identity) -> Connection:
     """Ask for work, and do not wait for the answer."""
     connection = await Connection.open(site.url)
-    connection.begin(site.assign(executor, _LONG))
+    connection.converse(site.assign(executor, _LONG), lambda *_: None)
     return connection
 
 
@@ -142,11 +142,6 @@ async def _latencies(url: str, owner: Identity, circumstances: str, hung_up: int
     ]
 
 
-def idle_table(seen: Sequence[Idleness]) -> Table:
+def idle_cells(seen: Sequence[Idleness]) -> Cells:
     """What was seen."""
-    table = Table(title="Executors that wait", title_justify="left")
-    table.add_column("What")
-    table.add_column("", justify="right")
-    for each in seen:
-        table.add_row(each.what, f"{each.figure:.2f} {each.unit}")
-    return table
+    return ["what", "figure"], [[each.what, f"{each.figure:.2f} {each.unit}"] for each in seen]

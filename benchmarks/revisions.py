@@ -6,19 +6,23 @@ python -m benchmarks.revisions BASE        the ratios between BASE and what is c
 from __future__ import annotations
 
 import argparse
-import asyncio
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import uvloop
 from colonyledger.identity import Identity
 from rich.console import Console
 
+from benchmarks.comparing import measure_all
 from benchmarks.programs import server
-from benchmarks.sides import Side, comparison
-from benchmarks.workloads import WORKLOADS
+from benchmarks.sides import Side
+from benchmarks.table import details_table, goals_table, rich_table
+from benchmarks.workload import Effort, Goal
+from benchmarks.workloads import workloads
 
 _ROOT = Path(__file__).parent.parent
 
@@ -28,6 +32,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("base", help="the revision to compare with, as git names it")
     parser.add_argument("--only", default="", help="workloads whose name contains this")
     parser.add_argument("--repeat", type=int, default=5, help="runs of each workload; the median counts")
+    parser.add_argument(
+        "--slower", type=float, default=0.0, metavar="RATIO", help="fail if a ratio is below this"
+    )
     return parser.parse_args()
 
 
@@ -44,14 +51,15 @@ def _tree(revision: str, directory: Path) -> Iterator[Path]:
 
 
 def _side(stack: ExitStack, name: str, owner: Identity, directory: Path, tree: Path) -> Side:
-    url, pid = stack.enter_context(server(directory, owner, tree=tree))
-    return Side(name, url, owner, pid)
+    started = stack.enter_context(server(directory, owner, tree=tree))
+    return Side(name, started.url, owner, [started.pid], ours=name == "now")
 
 
-async def main(arguments: argparse.Namespace) -> None:
+async def main(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     owner = Identity.generate()
-    workloads = [workload for workload in WORKLOADS if arguments.only in workload.name]
+    goal = Goal(arguments.slower)
+    chosen = [each._replace(goal=goal) for each in workloads(Effort()) if arguments.only in each.name]
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colony-bench-")))
         base = stack.enter_context(_tree(arguments.base, scratch / "base"))
@@ -59,12 +67,15 @@ async def main(arguments: argparse.Namespace) -> None:
             _side(stack, name, owner, scratch / name, tree)
             for name, tree in (("now", _ROOT), ("before", base))
         ]
-        for workload in workloads:
-            for _ in range(arguments.repeat):
-                for side in sides:
-                    await side.run(workload)
-        Console().print(comparison(workloads, sides))
+        results = await measure_all(
+            chosen, sides, arguments.repeat, lambda name: print(name, file=sys.stderr)
+        )
+    goals = goals_table(results)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(rich_table(f"Now and {arguments.base}", goals))
+    console.print(rich_table("Details", details_table(results)))
+    return int(any(row[-1] in {"missed", "failed"} for row in goals[1][: len(chosen)]))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(_arguments()))
+    sys.exit(uvloop.run(main(_arguments())))

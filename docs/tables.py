@@ -21,7 +21,7 @@ PROTOCOL = Path(__file__).with_name("protocol.md")
 SETTINGS = Path(__file__).with_name("settings.md")
 """The document that lists every setting of a server."""
 
-_OURS = frozenset({"queryhistorymsg", "queryserverhistorymsg"})
+_OURS = frozenset({"getwindowsmsg", "queryhistorymsg", "queryserverhistorymsg"})
 """RPCs that the reference does not have."""
 
 _ROLES = {

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from colonyledger.wire import (
     AddBlueprint,
     Blueprint,
-    BlueprintHandler,
     Empty,
     GetBlueprint,
     GetBlueprints,
@@ -107,7 +106,7 @@ def _colony_of_changed(message: UpdateBlueprint) -> str:
 def add_blueprint(turn: Turn, message: AddBlueprint, colony: Colony) -> Blueprint:
     """Add a blueprint and have it reconciled (blueprints.md, addblueprint)."""
     new = required(message.blueprint, "Failed to add blueprint, blueprint is nil")
-    handler = _checked(colony, new).handler
+    handler = _checked(colony, new).reconciler
     name = new.metadata.name
     if name in colony.blueprints.by_name:
         raise Refusal(409, f"blueprint with name '{name}' already exists in colony '{colony.record.name}'")
@@ -144,9 +143,9 @@ def _named(colony: Colony, name: str) -> Blueprint:
     return blueprint
 
 
-def _handler(colony: Colony, blueprint: Blueprint) -> BlueprintHandler | None:
-    """Who reconciles a blueprint; a definition stays as long as there is a blueprint of its kind."""
-    return colony.definitions.by_kind[blueprint.kind].handler
+def _definition(colony: Colony, blueprint: Blueprint) -> Definition:
+    """The definition of a blueprint; it stays as long as there is a blueprint of its kind."""
+    return colony.definitions.by_kind[blueprint.kind]
 
 
 @query(GetBlueprint, Role.MEMBER_OR_OWNER, owned_colony(lambda message: message.namespace), "get blueprint")
@@ -172,7 +171,7 @@ def update_blueprint(turn: Turn, message: UpdateBlueprint, colony: Colony) -> Bl
     present = colony.blueprints.by_name.get(name)
     if present is None:
         raise Refusal(404, f"blueprint '{name}' not found in namespace '{colony.record.name}'")
-    handler = _checked(colony, new).handler
+    handler = _checked(colony, new).reconciler
     moves = reconciliation.place_of(present) != reconciliation.place_of(new)
     if moves:
         reconciliation.check_room(colony, handler, new)
@@ -185,7 +184,7 @@ def update_blueprint(turn: Turn, message: UpdateBlueprint, colony: Colony) -> Bl
     )
     colony.blueprints.put(blueprint)
     if moves:
-        reconciliation.unsettle(colony, _handler(colony, present), present)
+        reconciliation.unsettle(colony, _definition(colony, present).reconciler, present)
         reconciliation.settle(turn, colony, handler, blueprint)
     if is_new_generation:
         write_history(turn, colony, blueprint, "update")
@@ -203,12 +202,12 @@ def update_blueprint(turn: Turn, message: UpdateBlueprint, colony: Colony) -> Bl
 def remove_blueprint(turn: Turn, message: RemoveBlueprint, colony: Colony) -> Empty:
     """Remove a blueprint and have its reconciler clean up (blueprints.md, removeblueprint)."""
     blueprint = _named(colony, message.name)
-    handler = _handler(colony, blueprint)
+    definition = _definition(colony, blueprint)
     colony.blueprints.remove(blueprint)
-    reconciliation.unsettle(colony, handler, blueprint)
+    reconciliation.unsettle(colony, definition.reconciler, blueprint)
     write_history(turn, colony, blueprint, "delete")
-    if handler is not None:
-        reconciliation.call_cleaner(turn, colony, handler, blueprint)
+    if definition.handler is not None:
+        reconciliation.call_cleaner(turn, colony, definition.handler, blueprint)
     return Empty()
 
 
@@ -233,9 +232,11 @@ def update_blueprint_status(turn: Turn, message: UpdateBlueprintStatus, colony: 
 def reconcile_blueprint(turn: Turn, message: ReconcileBlueprint, colony: Colony) -> StoredProcess:
     """Have a blueprint reconciled now (blueprints.md, reconcileblueprint, quirk B6)."""
     blueprint = _named(colony, message.name)
-    handler = _handler(colony, blueprint)
+    definition = _definition(colony, blueprint)
+    handler = definition.reconciler
     if handler is None:
-        raise Refusal(400, "Blueprint has no handler with executor type defined")
+        lacking = "executor type" if definition.handler is None else "function name"
+        raise Refusal(400, f"Blueprint has no handler with {lacking} defined")
     if message.force:
         blueprint.metadata.generation += 1
         write_history(turn, colony, blueprint, "reconcile")

@@ -46,9 +46,15 @@ class Definition(msgspec.Struct, gc=False):
 
     @property
     def handler(self) -> BlueprintHandler | None:
-        """Who reconciles the kind, None if nobody does."""
+        """Who clears away what blueprints of the kind leave behind, None if nobody does."""
         handler = self.record.spec.handler
         return handler if handler.executor_type else None
+
+    @property
+    def reconciler(self) -> BlueprintHandler | None:
+        """Who reconciles the kind: a handler with a function to call. None if nobody does."""
+        handler = self.handler
+        return None if handler is None or not handler.function_name else handler
 
 
 class Definitions:
@@ -109,8 +115,8 @@ def _check(new: BlueprintDefinition) -> None:
         raise Refusal(400, f"{_ADD}, metadata.name is empty")
     if not new.spec.names.kind:
         raise Refusal(400, f"{_ADD}, spec.names.kind is empty")
-    if bool(handler.executor_type) != bool(handler.function_name):
-        raise Refusal(400, f"{_ADD}, the handler needs both executorType and functionName, or neither")
+    if handler.function_name and not handler.executor_type:
+        raise Refusal(400, f"{_ADD}, the handler has a functionName and no executorType")
     if not 0 <= handler.reconcile_interval <= MAX_INTERVAL_SECONDS:
         raise Refusal(400, f"{_ADD}, reconcileInterval outside range [0, {MAX_INTERVAL_SECONDS}]")
 

@@ -34,6 +34,7 @@ from projections import (  # noqa: F401 (importing a domain registers its RPCs)
     statistics,
     system,
     users,
+    windows,
     workflows,
 )
 from projections.event import Event, Outcome, Refusal

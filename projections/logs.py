@@ -203,7 +203,7 @@ def search_logs(view: View, message: SearchLogs, colony: Colony) -> list[Log]:
         raise Refusal(400, f"Count exceeds max day count ({MAX_SEARCH_DAYS})")
     if message.count < 0 or message.days < 0:
         raise Refusal(400, "Failed to search logs, count or days is negative")
-    start = view.state.clock - message.days * _DAY
+    start = view.now - message.days * _DAY
     found: list[Log] = []
     for log in reversed(colony.logs.lines):
         if log.timestamp <= start or len(found) == message.count:

@@ -180,8 +180,8 @@ def _of_graph(colony: Colony, message: GetProcesses) -> list[StoredProcess]:
 
 @query(GetProcessHistory, Role.MEMBER, member_colony(), "get process history")
 def get_process_history(view: View, message: GetProcessHistory, colony: Colony) -> list[StoredProcess]:
-    """The processes in one state submitted in the last seconds of the log's time (section 7.5)."""
-    start = view.state.clock - message.seconds * SECOND
+    """The processes in one state submitted in the last seconds (section 7.5)."""
+    start = view.now - message.seconds * SECOND
     return colony.processes.submitted_since(start, message.state, message.executorid)
 
 

@@ -16,18 +16,20 @@ __all__ = ["Turn", "View"]
 class View:
     """The state as one caller sees it. `executor` is the caller's record if it is an executor of the colony."""
 
-    __slots__ = ("caller", "executor", "state")
+    __slots__ = ("caller", "executor", "now", "state")
 
-    def __init__(self, state: State, caller: str) -> None:
+    def __init__(self, state: State, caller: str, now: int = 0) -> None:
         self.state = state
         self.caller = caller
         self.executor: Executor | None = None
+        self.now = max(now, state.clock)
+        """When the question is asked, nanoseconds since 1970. A log that rests has an older clock."""
 
 
 class Turn(View):
     """One event's turn to change the state."""
 
-    __slots__ = ("_ids", "_moment", "event", "facts", "failures", "now")
+    __slots__ = ("_ids", "_moment", "event", "facts", "failures")
 
     def __init__(self, state: State, event: Event) -> None:
         self.state = state

@@ -43,12 +43,25 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 
 class Server:
-    """A server over the data in `directory`. A factory makes it; `start` starts it, the first time and again."""
+    """A server over the data in `directory`. A factory makes it; `start` starts it, the first time and again.
 
-    def __init__(self, directory: Path, *flags: str, variables: Mapping[str, str]) -> None:
+    `companions` are nodes over the same ledger, which start when it is ready and end when it has ended.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *flags: str,
+        variables: Mapping[str, str],
+        ledger: str = "",
+        companions: int = 0,
+    ) -> None:
         self.directory = directory
         self.flags = flags
         self.variables = dict(variables)
+        self._ledger = ledger
+        self._companions = companions
+        self._beside: list[Server] = []
         self.host = "127.0.0.1"
         self.port = 0
         self.url = ""
@@ -65,6 +78,16 @@ class Server:
         return self._process
 
     @property
+    def ledger(self) -> str:
+        """Where its ledger is, as commands want to have it named."""
+        return self._ledger or str(self.directory / "ledger")
+
+    @property
+    def reads(self) -> str:
+        """Where its reads log is."""
+        return f"{self._ledger}-reads" if "://" in self._ledger else str(self.directory / "reads")
+
+    @property
     def environment(self) -> dict[str, str]:
         """What programs of the ecosystem need in their environment to find this server."""
         return dict(environment(self.host, self.port))
@@ -74,6 +97,8 @@ class Server:
         assert self._process is None, "the server runs already"
         self.lines = []
         command = [*_QUICKLY, "start", "--port", "0", "--data-dir", str(self.directory)]
+        if self._ledger:
+            command += ["--ledger", self._ledger]
         self._process = subprocess.Popen(
             [*command, *self.flags],
             env=clean_environment(**self.variables),
@@ -91,6 +116,11 @@ class Server:
         """Wait until it serves RPCs."""
         self.wait_for(_READY)
         assert self.health() == (200, {"status": "ready"})
+        for number in range(len(self._beside), self._companions):
+            flags = (*self.flags, "--port", "0")
+            directory = self.directory / f"companion-{number}"
+            self._beside.append(Server(directory, *flags, variables=self.variables, ledger=self._ledger))
+            self._beside[-1].start()
 
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
         """The first line of the server's log that matches; it is waited for."""
@@ -123,6 +153,8 @@ class Server:
         if self._reader is not None:
             self._reader.join(STARTS_WITHIN)
         self._process = None
+        while self._beside:
+            self._beside.pop().stop()
         return code
 
     def stop(self) -> int:
@@ -139,6 +171,8 @@ class Server:
         """Kill it if it runs."""
         if self._process is not None:
             self.kill()
+        while self._beside:
+            self._beside.pop().end()
 
     def _where(self) -> tuple[str, int]:
         found = self.wait_for(_LISTENING)

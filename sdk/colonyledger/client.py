@@ -26,6 +26,7 @@ from colonyledger.rpc.server import ServerCalls
 from colonyledger.rpc.snapshots import SnapshotCalls
 from colonyledger.rpc.subscriptions import SubscriptionCalls
 from colonyledger.rpc.users import UserCalls
+from colonyledger.rpc.windows import WindowCalls
 from colonyledger.rpc.workflows import WorkflowCalls
 
 __all__ = ["Client"]
@@ -44,6 +45,7 @@ class Client(
     CronCalls,
     GeneratorCalls,
     LogCalls,
+    WindowCalls,
     ChannelCalls,
     FileCalls,
     SnapshotCalls,

@@ -47,18 +47,25 @@ def start(
         int | None,
         typer.Option(help="On Kafka: nodes that hold each partition of the ledger. Default: 0, all of them"),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Server processes; 1 is what this version can do.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that take requests and check signatures. Default: 1")
+    ] = None,
     dev: Annotated[
         bool, typer.Option("--dev", help="Trust the published development keys and make the colony dev.")
     ] = False,
 ) -> None:
     """Run a server until SIGTERM or Ctrl-C. It is ready when /health answers 200."""
-    if workers != 1:
-        _fail(f"--workers {workers}: this version runs one process per server")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of each partition that it looks at
     try:
         settings = NodeSettings.from_environment(
-            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history, replicas=replicas
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            ledger=ledger,
+            history=history,
+            replicas=replicas,
+            workers=workers,
         )
         if dev:
             settings = replace(

@@ -12,6 +12,8 @@ import typer
 from services.history.engine import HistoryError
 from services.ledger import LedgerError
 from services.ledger.opening import kafka_settings
+from services.secrets import secret
+from services.snapshots.base import StoreUnavailable
 
 __all__ = ["app"]
 
@@ -35,7 +37,14 @@ def worker(
         str,
         typer.Option(
             help="clickhouse://user:password@host:port/database to write the history there; "
-            "none is not to. Default: LEDGER_HISTORY"
+            "none is not to. Default: LEDGER_HISTORY, or what is in the file LEDGER_HISTORY_FILE"
+        ),
+    ] = "",
+    snapshots: Annotated[
+        str,
+        typer.Option(
+            help="Where servers keep snapshots, a directory or s3://bucket/prefix, so that the history goes on from "
+            "the newest one that it has reached. Default: LEDGER_SNAPSHOTS, else none"
         ),
     ] = "",
     windows: Annotated[
@@ -56,14 +65,15 @@ def worker(
     where = ledger or os.environ.get("LEDGER_URL", "")
     if not where.startswith("kafka://"):
         _fail("say which ledger on Kafka: --ledger kafka://host:port, or LEDGER_URL")
-    kept = history or os.environ.get("LEDGER_HISTORY", "none")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for chatty in ("aiokafka", "faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
+        kept = history or secret(os.environ, "LEDGER_HISTORY") or "none"
         settings = WorkerSettings(
             ledger=kafka_settings(where),
             history="" if kept == "none" else kept,
+            snapshots=snapshots or os.environ.get("LEDGER_SNAPSHOTS", ""),
             windows=windows,
             window_seconds=window_seconds,
             kept_seconds=kept_seconds,
@@ -71,7 +81,7 @@ def worker(
             port=port,
         )
         run(settings)
-    except (LedgerError, HistoryError, OSError, ValueError) as error:
+    except (LedgerError, HistoryError, StoreUnavailable, OSError, ValueError) as error:
         _fail(f"the worker stopped: {error}")
 
 

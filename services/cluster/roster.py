@@ -24,6 +24,7 @@ class Announcement(msgspec.Struct, frozen=True, gc=False):
     port: int
     ready: bool
     folded: tuple[int, ...] = ()
+    """Of each partition, the offset after the last record that is folded; -1 if what was folded is not trusted."""
     wanted: tuple[int, ...] = ()
     tls: bool = False
     fit: bool = True
@@ -33,6 +34,10 @@ class Announcement(msgspec.Struct, frozen=True, gc=False):
     def place(self) -> str:
         """Where it is reached, `host:port`; it stays the same when the node is started again."""
         return f"{self.host}:{self.port}"
+
+    def distrusts(self, partition: int) -> bool:
+        """Whether it comes to another state of a partition than others, and cannot hold it before its next start."""
+        return partition < len(self.folded) and self.folded[partition] < 0
 
 
 def place_hash(colony: str, executortype: str) -> int:

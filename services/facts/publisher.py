@@ -8,7 +8,8 @@ drop what is not behind what they have seen (`Positions`).
 
 The newest facts of every partition are kept in memory, so that a node that takes over has them. When
 they do not reach back far enough, because Kafka was away for long or the node began with a snapshot
-that is newer than what is published, the ledger is folded anew from its first record.
+that is newer than what is published, the ledger is folded anew, from the newest snapshot that is not
+newer than what is published, or from its first record.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from services.facts.fact import Fact, Position
 from services.facts.topic import FactsTopic
 from services.ledger.base import Ledger, LedgerError
 from services.ledger.kafka.settings import KafkaSettings
+from services.snapshots import StateBefore, from_nothing
 
 __all__ = ["FactsLag", "Leads", "Publisher", "PublisherOptions"]
 
@@ -90,10 +92,13 @@ class Publisher:
         settings: KafkaSettings,
         leads: Leads,
         options: PublisherOptions | None = None,
+        *,
+        before: StateBefore = from_nothing,
     ) -> None:
         self._ledger = ledger
         self._states = states
         self._leads = leads
+        self._before = before
         self._options = options or PublisherOptions()
         self._topic = FactsTopic(settings)
         self._limit = max(self._options.max_facts // max(len(states), 1), 1000)
@@ -198,10 +203,12 @@ class Publisher:
 
     async def _fold_anew(self, number: int, part: _Partition) -> None:
         """Publish what is not in memory from a second fold, until it meets what is."""
-        logger.info("folding partition %d anew for facts after %s", number, part.position)
-        state = State()
+        state = await self._before(number, max(self._position_of(part).offset, 0))
+        logger.info(
+            "folding partition %d anew from %d for facts after %s", number, state.next_offset, part.position
+        )
         chunk: list[Fact] = []
-        async for events in self._ledger.read(number):
+        async for events in self._ledger.read(number, state.next_offset):
             for start in range(0, len(events), _SLICE):
                 for event in events[start : start + _SLICE]:
                     if event.offset >= part.backlog.since:

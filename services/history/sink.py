@@ -20,6 +20,7 @@ from projections.state import State
 from services.history.engine import Engine, HistoryRefused, HistoryUnavailable, Position
 from services.history.rows import Batch
 from services.ledger.base import Ledger, LedgerError
+from services.snapshots import StateBefore, from_nothing
 
 __all__ = ["HistorySink", "Lag", "SinkOptions"]
 
@@ -68,11 +69,21 @@ class _Partition:
 
 
 class HistorySink:
-    """Writes the history of a ledger to an engine. `states` are those that the fold changes, by partition."""
+    """Writes the history of a ledger to an engine. `states` are those that the fold changes, by partition.
+
+    What has to be folded anew is folded from what `before` gives.
+    """
 
     def __init__(
-        self, engine: Engine, ledger: Ledger, states: Sequence[State], options: SinkOptions | None = None
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        states: Sequence[State],
+        options: SinkOptions | None = None,
+        *,
+        before: StateBefore = from_nothing,
     ) -> None:
+        self._before = before
         self._engine = engine
         self._ledger = ledger
         self._states = states
@@ -82,6 +93,7 @@ class HistorySink:
         self._buffer = Batch()
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._open = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = asyncio.Event()
@@ -149,6 +161,11 @@ class HistorySink:
             return
         self._take(self._states[event.partition], event, outcome)
 
+    async def next(self, partition: int) -> int:
+        """The offset of the first record that is not written; waits for an engine that is away."""
+        await self._open.wait()
+        return self._partitions[partition].next or 0
+
     async def room(self) -> None:
         """Wait until the buffer is no longer half full: for whoever can fold slower than the engine writes."""
         await self._room.wait()
@@ -208,6 +225,7 @@ class HistorySink:
             part.folded = max(part.folded, self._states[partition].next_offset)
             part.behind = part.folded > part.next
         self._fault = None
+        self._open.set()
 
     async def _is_of_this_ledger(self, partition: int, position: Position) -> bool:
         """Whether a position can have come from this ledger: the same first record, and not past its end."""
@@ -284,13 +302,18 @@ class HistorySink:
         try:
             for partition, part in enumerate(self._partitions):
                 if part.behind:
-                    logger.info("folding partition %d anew for the history from %s", partition, part.next)
                     await self._fold_anew(partition, part)
         except LedgerError as error:
             self._fail(f"the ledger cannot be read for the history: {error}")
 
     async def _fold_anew(self, partition: int, part: _Partition) -> None:
-        state = State()
+        state = await self._before(partition, part.next or 0)
+        logger.info(
+            "folding partition %d anew from %d for the history from %s",
+            partition,
+            state.next_offset,
+            part.next,
+        )
         while part.behind and not self._broken:
             async for events in self._ledger.read(partition, state.next_offset):
                 for start in range(0, len(events), _SLICE):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
+from asyncio import CancelledError, to_thread
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 from colonyledger.wire import AssignProcess, Executor, Message, RequestEnvelope, encode, payloadtype_of
 
@@ -22,7 +22,7 @@ from projections.state import State
 from projections.turn import View
 from services.ingress.connection import Connection
 from services.ingress.demands import Demands
-from services.ingress.envelopes import Signed, open_envelope, reply_envelope, verify
+from services.ingress.envelopes import Signed, open_envelope, reply_envelope, request_envelope, verify
 from services.ingress.forwarding import NOT_SERVED, Forwarder, Mark, Request
 from services.ingress.gathering import combined, payload_of, together
 from services.ingress.metrics import Metrics
@@ -33,9 +33,6 @@ from services.ledger import CodecError, LedgerUnavailable
 from services.replica import NotServed
 
 __all__ = ["Api", "Handler", "Public"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 Handler = Callable[[Any, Any], Awaitable[Any]]
 """Answers a query that needs I/O: called with what its rule gave and the message, gives the reply."""
@@ -59,7 +56,6 @@ class _Asked(NamedTuple):
 
     rpc: Rpc
     signed: Signed
-    body: bytes
     connection: Connection
     mark: Mark | None
 
@@ -99,31 +95,42 @@ class Api:
         started = time.perf_counter()
         payloadtype = "unknown"
         try:
-            envelope = await _offload(len(body), open_envelope, body)
-            if envelope.payloadtype in self._public:
-                payloadtype = envelope.payloadtype
-                response = self._tell_anybody(envelope)
-            else:
-                signed = await _offload(len(body), verify, envelope)
-                self._rates.admit(signed.caller)
-                rpc = self._find(signed, mark)
-                payloadtype = rpc.payloadtype
-                response = await self._answer_or_forward(_Asked(rpc, signed, body, connection, mark))
-        except Refusal as refusal:
-            response = refused(refusal)
-        except LedgerUnavailable as error:
-            response = refused(
-                Refusal(503, f"The ledger does not answer, ask again to learn what happened: {error}")
+            envelope = (
+                open_envelope(body) if len(body) < _LARGE_BYTES else await to_thread(open_envelope, body)
             )
-        except CodecError as error:
-            response = refused(Refusal(413, f"The request cannot be recorded: {error}"))
-        except asyncio.CancelledError:
-            # The server stops and has waited long enough.
-            response = refused(Refusal(503, "The server is stopping, ask again to learn what happened"))
-        except Exception:
-            logger.exception("answering %s failed", payloadtype)
-            response = refused(Refusal(500, "The server failed to answer; its log says why"))
+            if envelope.payloadtype not in self._public:
+                signed = verify(envelope) if len(body) < _LARGE_BYTES else await to_thread(verify, envelope)
+                return await self.respond_signed(signed, connection, started, mark)
+            payloadtype = envelope.payloadtype
+            response = self._tell_anybody(envelope)
+        except (Exception, CancelledError) as error:  # noqa: BLE001 (whatever it is, the client is answered)
+            response = _answer_to(error, payloadtype)
         self._metrics.count(payloadtype, response.status, time.perf_counter() - started)
+        return response
+
+    async def respond_signed(
+        self, signed: Signed, connection: Connection, started: float, mark: Mark | None = None
+    ) -> Response:
+        """Answer a request whose signer is known; it arrived at `started` by `time.perf_counter`."""
+        payloadtype = "unknown"
+        try:
+            self._rates.admit(signed.caller)
+            rpc = self._find(signed, mark)
+            payloadtype = rpc.payloadtype
+            asked = _Asked(rpc, signed, connection, mark)
+            if self._forwarder is None:
+                response = Response(200, reply_envelope(rpc.replytype, await self._reply(asked)))
+            else:
+                response = await self._answer_or_forward(asked, self._forwarder)
+        except (Exception, CancelledError) as error:  # noqa: BLE001 (whatever it is, the client is answered)
+            response = _answer_to(error, payloadtype)
+        self._metrics.count(payloadtype, response.status, time.perf_counter() - started)
+        return response
+
+    def refuse(self, refusal: Refusal, started: float) -> Response:
+        """Answer a request that was refused before its signer was known; it arrived at `started`."""
+        response = refused(refusal)
+        self._metrics.count("unknown", response.status, time.perf_counter() - started)
         return response
 
     def _tell_anybody(self, envelope: RequestEnvelope) -> Response:
@@ -146,25 +153,23 @@ class Api:
             )
         raise Refusal(403, f"invalid rpcMsg.PayloadType: {shown}{hint}")
 
-    async def _answer_or_forward(self, asked: _Asked) -> Response:
+    async def _answer_or_forward(self, asked: _Asked, forwarder: Forwarder) -> Response:
         """Answer an RPC here, or have it answered where its partition is served."""
         while True:
             try:
-                response = Response(200, reply_envelope(asked.rpc.replytype, await self._reply(asked)))
+                return Response(200, reply_envelope(asked.rpc.replytype, await self._reply(asked)))
             except Refusal as refusal:
                 if not self._may_be_elsewhere(asked):
                     raise
-                response = refused(refusal)
+                return await self._search(asked, refused(refusal), forwarder)
             except NotServed as missing:
-                if self._forwarder is None:
-                    raise
                 if asked.mark is not None:
                     return NOT_SERVED
-                answer = await self._forwarder.forward(await _request(asked), missing.partition)
-                if answer is None:
-                    continue
-                response = answer
-            return await self._search(asked, response) if self._may_be_elsewhere(asked) else response
+                answered = await forwarder.forward(await _request(asked), missing.partition)
+            if answered is not None:
+                if self._may_be_elsewhere(asked):
+                    answered = await self._search(asked, answered, forwarder)
+                return answered
 
     def _may_be_elsewhere(self, asked: _Asked) -> bool:
         """Whether what is not found may be in a partition that this node does not serve."""
@@ -173,24 +178,28 @@ class Api:
             locator is not None and locator.aliased and asked.mark is None and bool(self._replica.not_served)
         )
 
-    async def _search(self, asked: _Asked, response: Response) -> Response:
+    async def _search(self, asked: _Asked, response: Response, forwarder: Forwarder) -> Response:
         """Ask the other nodes for what was not found, if so, under an id that may be in any partition."""
-        if response.status in (200, 503) or self._forwarder is None:
+        if response.status in (200, 503):
             return response
-        for found in await self._forwarder.scatter(await _request(asked), self._replica.not_served):
+        for found in await forwarder.scatter(await _request(asked), self._replica.not_served):
             if found.status in (200, 503):
                 return found
         return response
 
     async def _reply(self, asked: _Asked) -> bytes:
-        rpc, signed = asked.rpc, asked.signed
+        rpc, signed, connection, mark = asked
         if rpc.kind is Kind.QUERY:
             return await self._query(asked)
         if rpc.kind is Kind.SUBSCRIPTION:
             return await self._memberships(asked)
         try:
-            message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
-            partition = await self._partition_of(asked, message)
+            message = await _message_of(rpc, signed.payload)
+            partition = (
+                self._replica.partition_of(rpc, message)
+                if mark is None
+                else await self._partition_marked(rpc, message, mark)
+            )
             if partition is None:
                 return await self._everywhere(asked, message)
             partition, view, known = await self._find_home(rpc, partition, signed, message)
@@ -201,37 +210,38 @@ class Api:
             self._recorder.note(signed)
             return known
         if rpc.payloadtype == _ASSIGN and known is None:
-            return await self._assign(view, partition, signed, message, asked.connection)
+            return await self._assign(view, partition, signed, message, connection)
         return await self._command(signed, message, partition)
 
-    async def _partition_of(self, asked: _Asked, message: Message[Any]) -> int | None:
-        """The partition that a message is for; None if it is for all of them.
+    async def _partition_marked(self, rpc: Rpc, message: Message[Any], mark: Mark) -> int | None:
+        """The partition that a forwarded message is for; None if it is for all of those that the mark names.
 
         Raises:
-            NotServed: it is for one that is not served here.
+            NotServed: one that it may be in is not served here.
         """
-        rpc, mark = asked.rpc, asked.mark
-        if mark is not None and mark.partitions is not None and rpc.locator is not None:
-            await self._replica.catch_up(*mark.partitions)
-            return self._replica.alias_in(mark.partitions, rpc, message)
-        partition = self._replica.partition_of(rpc, message)
-        if partition is not None:
-            self._replica.state_served(partition)
-        return partition
+        if mark.partitions is None or rpc.locator is None:
+            return self._replica.partition_of(rpc, message)
+        await self._replica.catch_up(*mark.partitions)
+        return self._replica.alias_in(mark.partitions, rpc, message)
 
     async def _query(self, asked: _Asked) -> bytes:
-        rpc, signed = asked.rpc, asked.signed
+        rpc, signed, _, mark = asked
         if self._replica.fault is not None:
             self._recorder.note(signed)
             raise Refusal(503, f"The server cannot answer now: {self._replica.fault}")
         try:
-            message = await _offload(len(signed.payload), read_message, rpc, signed.payload)
-            partition = await self._partition_of(asked, message)
+            message = await _message_of(rpc, signed.payload)
+            partition = (
+                self._replica.partition_of(rpc, message)
+                if mark is None
+                else await self._partition_marked(rpc, message, mark)
+            )
+            if partition is None:
+                return await self._query_all(asked, message)
+            self._replica.state_served(partition)
         except Refusal:
             self._recorder.note(signed)
             raise
-        if partition is None:
-            return await self._query_all(asked, message)
         self._recorder.note(signed)
         await self._replica.catch_up(partition)
         try:
@@ -248,21 +258,20 @@ class Api:
         return encode(reply if handler is None else await handler(reply, message))
 
     def _answer(self, rpc: Rpc, partition: int, signed: Signed, message: Message[Any]) -> tuple[View, Any]:
-        view = View(self._replica.state_served(partition), signed.caller)
+        view = View(self._replica.state_served(partition), signed.caller, time.time_ns())
         return view, answer([view], rpc, message)
 
     async def _query_all(self, asked: _Asked, message: Message[Any]) -> bytes:
         """Answer a query about the whole server, with the others if need be."""
         rpc, signed = asked.rpc, asked.signed
-        wanted = self._wanted(asked)
-        here = await self._caught_up_of(wanted)
-        missing = wanted.difference(here)
+        here, missing = await self._caught_up_of(self._wanted(asked))
         if not here and rpc.payloadtype not in together:
             missing = frozenset({min(missing)})  # any of them knows
         parts: list[Any] = []
         if here:
             self._recorder.note(signed)
-            views = [View(self._replica.states[partition], signed.caller) for partition in here]
+            now = time.time_ns()
+            views = [View(self._replica.states[partition], signed.caller, now) for partition in here]
             parts.append(answer(views, rpc, message))
         if missing and (rpc.payloadtype in together or not here) and self._forwarder is not None:
             answers = await self._forwarder.scatter(await _request(asked), missing)
@@ -273,29 +282,37 @@ class Api:
 
     async def _memberships(self, asked: _Asked) -> bytes:
         """The caller's colonies in some partitions, for a node that has to know which one a subscription means."""
-        here = await self._caught_up_of(self._wanted(asked))
+        here, _ = await self._caught_up_of(self._wanted(asked))
         return encode(colonies_of((self._replica.states[each] for each in here), asked.signed.caller))
 
     def _wanted(self, asked: _Asked) -> frozenset[int]:
         """The partitions that an RPC about the whole server is to be answered for.
 
         Raises:
-            NotServed: it was forwarded, and they are not all served here.
+            NotServed: they are not all served here, and nobody else can be asked.
         """
         mark = asked.mark
         wanted = self._replica.all if mark is None or mark.partitions is None else mark.partitions
-        if mark is not None and (missing := wanted - self._replica.served):
-            raise NotServed(min(missing))
+        if mark is not None or self._forwarder is None:
+            for partition in wanted - self._replica.served:
+                raise self._replica.not_serving(partition)
         return wanted
 
-    async def _caught_up_of(self, wanted: frozenset[int]) -> list[int]:
-        """Those of some partitions that are served here, once everything is folded that others have acknowledged."""
+    async def _caught_up_of(self, wanted: frozenset[int]) -> tuple[list[int], frozenset[int]]:
+        """Those of some partitions that are served here, once everything is folded that others have acknowledged; the rest.
+
+        Raises:
+            NotServed: there is a rest, and nobody else can be asked.
+        """
         while here := sorted(wanted & self._replica.served):
             with suppress(NotServed):
                 await self._replica.catch_up(*here)
                 if self._replica.served.issuperset(here):
                     break
-        return here
+        missing = wanted.difference(here)
+        if missing and self._forwarder is None:
+            raise self._replica.not_serving(min(missing))
+        return here, missing
 
     def _may_be_new(self, rpc: Rpc) -> bool:
         """Whether an id that is not known may be an alias that another node has just brought into any partition."""
@@ -338,9 +355,9 @@ class Api:
         rpc, signed = asked.rpc, asked.signed
         reply: bytes | None = None
         refusal = Refusal(403, "Access denied")
-        wanted = self._wanted(asked)
-        left = set(wanted)
-        for partition in await self._caught_up_of(wanted):
+        here, missing = await self._caught_up_of(self._wanted(asked))
+        left = set(missing)
+        for partition in here:
             try:
                 view = View(self._replica.state_served(partition), signed.caller)
                 known = self._admit(rpc, view, signed, message)
@@ -348,8 +365,9 @@ class Api:
             except Refusal as refused_here:
                 refusal = refused_here
             except NotServed:
-                continue
-            left.remove(partition)
+                if self._forwarder is None:
+                    raise
+                left.add(partition)
         if left and self._forwarder is not None:
             for answered in await self._forwarder.scatter(await _request(asked), left):
                 try:
@@ -400,12 +418,14 @@ class Api:
 
 
 async def _request(asked: _Asked) -> Request:
-    """What another node is sent."""
-    payload = asked.signed.payload
-    message = await _offload(len(payload), read_message, asked.rpc, payload)
+    """What another node is sent: the envelope as the client signed it."""
+    signed = asked.signed
+    message = await _message_of(asked.rpc, signed.payload)
     waits = isinstance(message, AssignProcess) and message.timeout > 0
     is_repeatable = bool(message.nonce) or asked.rpc.kind is Kind.QUERY
-    return Request(asked.body, is_repeatable, asked.connection if waits else None)
+    is_large = len(signed.payload) >= _LARGE_BYTES
+    body = await to_thread(request_envelope, signed) if is_large else request_envelope(signed)
+    return Request(body, is_repeatable, asked.connection if waits else None)
 
 
 def _repeated(state: State, signed: Signed, message: Message[Any]) -> bytes | None:
@@ -413,8 +433,23 @@ def _repeated(state: State, signed: Signed, message: Message[Any]) -> bytes | No
     return None if applied is None else bytes(replayed(applied))
 
 
-async def _offload(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Call a function; in a thread if what it reads is large."""
-    if size < _LARGE_BYTES:
-        return function(*arguments, **named)
-    return await asyncio.to_thread(function, *arguments, **named)
+async def _message_of(rpc: Rpc, payload: bytes) -> Message[Any]:
+    if len(payload) < _LARGE_BYTES:
+        return read_message(rpc, payload)
+    return await to_thread(read_message, rpc, payload)
+
+
+def _answer_to(error: Exception | CancelledError, payloadtype: str) -> Response:
+    """What a client is told of what went wrong with its request."""
+    if isinstance(error, Refusal):
+        return refused(error)
+    if isinstance(error, NotServed):
+        return refused(Refusal(503, str(error)))
+    if isinstance(error, LedgerUnavailable):
+        return refused(Refusal(503, f"The ledger does not answer, ask again to learn what happened: {error}"))
+    if isinstance(error, CodecError):
+        return refused(Refusal(413, f"The request cannot be recorded: {error}"))
+    if isinstance(error, CancelledError):
+        return refused(Refusal(503, "The server is stopping, ask again to learn what happened"))
+    logger.error("answering %s failed", payloadtype, exc_info=error)
+    return refused(Refusal(500, "The server failed to answer; its log says why"))

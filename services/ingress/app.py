@@ -13,18 +13,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from projections.event import Refusal
 from services.ingress.api import Api
-from services.ingress.connection import Connection
-from services.ingress.forwarding import mark_of
+from services.ingress.connection import AsgiConnection, Connection
+from services.ingress.door import STALLED_SECONDS
+from services.ingress.forwarding import Mark, mark_of
+from services.ingress.load import Load
 from services.ingress.metrics import Metrics
-from services.ingress.response import Response, refused
+from services.ingress.response import OVERLOADED, Response, refused
 from services.realtime import Pubsub
 
-__all__ = ["App", "Health", "Node"]
+__all__ = ["App", "Health", "Node", "not_ready"]
 
 _MISSING = "404 page not found"
-
-_STALLED_SECONDS = 30.0
-"""Longest silence in the middle of a request body."""
 
 _LARGE_BODIES = 4
 """How many bodies of the largest size may be on their way in at one time."""
@@ -56,12 +55,19 @@ class Node(Protocol):
         """How the node is."""
 
 
+def not_ready(node: Node) -> Response:
+    """What RPCs get from a node that cannot answer them yet."""
+    reason = node.health().get("reason", "the server is starting")
+    return refused(Refusal(503, f"Not ready: {reason}"))
+
+
 class App:
     """The ASGI application. `max_body` bounds request bodies, in bytes."""
 
-    def __init__(self, node: Node, metrics: Metrics, max_body: int) -> None:
+    def __init__(self, node: Node, metrics: Metrics, load: Load, max_body: int) -> None:
         self._node = node
         self._metrics = metrics
+        self._load = load
         self._max_body = max_body
         self._arriving = 0
         """Bytes of bodies that came in parts and are not complete."""
@@ -85,6 +91,11 @@ class App:
             await self._serve_api(scope, receive, send)
         else:
             await self._page(scope)(scope, receive, send)
+
+    async def respond(self, body: bytes, connection: Connection, mark: Mark | None = None) -> Response:
+        """Answer the body of a `POST /api`; `mark` is there if another node has forwarded it."""
+        api = self._node.api
+        return not_ready(self._node) if api is None else await api.respond(body, connection, mark)
 
     def _page(self, scope: Scope) -> StarletteResponse:
         method, path = scope["method"], scope["path"]
@@ -113,12 +124,13 @@ class App:
         except Refusal as refusal:
             await _send(send, refused(refusal))
             return
-        api = self._node.api
-        if api is None:
-            reason = self._node.health().get("reason", "the server is starting")
-            await _send(send, refused(Refusal(503, f"Not ready: {reason}")))
+        work = self._load.begin()
+        if work is None:
+            await _send(send, OVERLOADED)
             return
-        await _send(send, await api.respond(body, Connection(receive), mark_of(scope["headers"])))
+        response = await self.respond(body, AsgiConnection(receive, work), mark_of(scope["headers"]))
+        work.end()
+        await _send(send, response)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         message = await receive()
@@ -144,10 +156,10 @@ class App:
                 if self._arriving > _LARGE_BODIES * self._max_body:
                     raise Refusal(503, "Too many large requests arrive at the same time")
                 try:
-                    async with asyncio.timeout(_STALLED_SECONDS):
+                    async with asyncio.timeout(STALLED_SECONDS):
                         message = await receive()
                 except TimeoutError:
-                    raise Refusal(408, f"Nothing of the request came for {_STALLED_SECONDS:g} s") from None
+                    raise Refusal(408, f"Nothing of the request came for {STALLED_SECONDS:g} s") from None
                 if message["type"] == "http.disconnect":
                     raise _ClientGone
                 parts.append(message.get("body", b""))

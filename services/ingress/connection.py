@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Connection", "Receive"]
+from services.ingress.load import Work
+
+__all__ = ["AsgiConnection", "Connection", "Receive"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 """ASGI's `receive`, once the request's body has been read: only the disconnection is left to come."""
@@ -13,16 +15,30 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _DISCONNECT = "http.disconnect"
 
 
-class Connection:
+class Connection(Protocol):
     """A client that waits for its answer."""
 
-    __slots__ = ("_receive",)
+    async def closed(self) -> None:
+        """Wait until the client hangs up. Called when the request has to wait for work: it is no load meanwhile."""
 
-    def __init__(self, receive: Receive) -> None:
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client has hung up, as far as this machine knows."""
+
+
+class AsgiConnection:
+    """A client behind an ASGI server."""
+
+    __slots__ = ("_receive", "_work")
+
+    def __init__(self, receive: Receive, work: Work | None = None) -> None:
         self._receive = receive
+        self._work = work
 
     async def closed(self) -> None:
-        """Wait until the client hangs up."""
+        """Wait until the client hangs up, because its request waits for work."""
+        if self._work is not None:
+            self._work.end()
         while (await self._receive())["type"] != _DISCONNECT:
             pass
 

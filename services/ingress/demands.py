@@ -153,7 +153,7 @@ class Demands:
             for demand in list(line.parked.values()):
                 if demand.partition == partition:
                     self._unpark(line, demand)
-                    self._settle(demand, NotServed(partition))
+                    self._settle(demand, self._replica.not_serving(partition))
             self._drop_if_empty(line)
 
     def _check_room(self, signed: Signed) -> None:
@@ -207,7 +207,7 @@ class Demands:
             self._settle(demand, refusal(503, "The server is stopping; ask again"))
             return
         if demand.partition not in self._replica.served:
-            self._settle(demand, NotServed(demand.partition))
+            self._settle(demand, self._replica.not_serving(demand.partition))
             return
         if not line.parked:
             self._membership.changed()

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from projections.assignment import nothing_to_assign
 from projections.event import Refusal
 from services.cluster import Announcement, Membership
 from services.ingress.connection import Connection
+from services.ingress.heads import MARK
 from services.ingress.peers import Header, Interrupted, NotReached, Peers
 from services.ingress.response import Response, refused
+from services.replica import Replica
 
-__all__ = ["MARK", "NOT_SERVED", "Forwarder", "Mark", "Request", "mark_of"]
-
-MARK = b"colony-ledger-forwarded"
-"""The header of a forwarded RPC. It names the partitions that it is about, if it is about several; else it is 1 alone:
-`1; 0,5,7`."""
+__all__ = ["NOT_SERVED", "Forwarder", "Mark", "Request", "mark_of"]
 
 NOT_SERVED = refused(
     Refusal(503, "This server does not serve what the forwarded request is about; ask again")
@@ -44,7 +42,10 @@ _LOOK_SECONDS = 1.0
 
 
 class Mark(NamedTuple):
-    """What the header of a forwarded RPC says: the partitions to answer for, None if that follows from the RPC."""
+    """What the header `MARK` of a forwarded RPC says: the partitions to answer for, None if that follows from the RPC.
+
+    It names them if the RPC is about several, `1; 0,5,7`; else it is 1 alone.
+    """
 
     partitions: frozenset[int] | None
 
@@ -70,11 +71,11 @@ def mark_of(headers: Iterable[Header]) -> Mark | None:
 
 
 class Forwarder:
-    """Has other nodes of `membership` answer RPCs. `served` are the partitions that this node serves itself."""
+    """Has other nodes of `membership` answer RPCs about what `replica` does not serve."""
 
-    def __init__(self, membership: Membership, peers: Peers, served: Callable[[], frozenset[int]]) -> None:
+    def __init__(self, membership: Membership, peers: Peers, replica: Replica) -> None:
         self._membership = membership
-        self._served = served
+        self._replica = replica
         self._peers = peers
         self._waiting: set[asyncio.Task[Response]] = set()
         self._closed = False
@@ -98,7 +99,7 @@ class Forwarder:
         """The answer of a node that serves a partition; None if this node has come to serve it meanwhile."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PATIENCE_SECONDS
-        while partition not in self._served():
+        while partition not in self._replica.served:
             begun = loop.time()
             answer = await self._ask_any(request, {partition}, b"1")
             if answer != NOT_SERVED:
@@ -107,7 +108,7 @@ class Forwarder:
                 # An executor has waited at a node that is gone now.
                 deadline = loop.time() + _PATIENCE_SECONDS
             if loop.time() > deadline:
-                return self._fail(f"No server serves partition {partition} of the ledger now; ask again")
+                return self._fail(self._nobody_serves([partition]))
             await asyncio.sleep(_AGAIN_SECONDS)
         return None
 
@@ -128,11 +129,18 @@ class Forwarder:
                 answers.append(answer)
                 left -= some
             elif loop.time() > deadline:
-                shown = ", ".join(map(str, sorted(left)))
-                answers.append(self._fail(f"No server serves partition {shown} of the ledger now; ask again"))
+                answers.append(self._fail(self._nobody_serves(sorted(left))))
             else:
                 await asyncio.sleep(_AGAIN_SECONDS)
         return answers
+
+    def _nobody_serves(self, partitions: list[int]) -> str:
+        distrusted = self._replica.distrusted
+        reasons = [
+            f"; this one does not any more: {distrusted[each]}" for each in partitions if each in distrusted
+        ]
+        shown = ", ".join(map(str, partitions))
+        return f"No server serves partition {shown} of the ledger now, ask again{''.join(reasons)}"
 
     def _served_together(self, partitions: set[int]) -> set[int]:
         """Partitions, as many as one node serves of these; any one if nobody serves any."""

@@ -8,15 +8,13 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from projections.event import Refusal
+from services.ingress.door import HEAD_SECONDS
 from services.ingress.response import refused
 
-__all__ = ["HEAD_BYTES", "HEAD_SECONDS", "SKIPPED_BYTES", "HttpProtocol"]
+__all__ = ["HEAD_BYTES", "SKIPPED_BYTES", "HttpProtocol"]
 
 HEAD_BYTES = 64 * 1024
 """Bytes of a request's head; of one that is longer, no more than one read of the socket is looked at."""
-
-HEAD_SECONDS = 10.0
-"""Time for a request's head to arrive, from the connection or its first byte (envelope.md section 1)."""
 
 SKIPPED_BYTES = 256 * 1024 * 1024
 """Bytes of refused bodies that are skipped before the connection is closed."""

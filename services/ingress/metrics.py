@@ -36,8 +36,9 @@ class Metrics(Collector):
         self._rpcs: dict[tuple[str, int], int] = {}
         self._times: dict[str, _Times] = {}
         self._gauges: dict[str, tuple[str, Gauge]] = {}
-        self._labelled: dict[str, tuple[str, str, Gauges]] = {}
+        self._labelled_gauges: dict[str, tuple[str, str, Gauges]] = {}
         self._counters: dict[str, tuple[str, Gauge]] = {}
+        self._labelled_counters: dict[str, tuple[str, str, Gauges]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -57,11 +58,15 @@ class Metrics(Collector):
 
     def gauges(self, name: str, help_text: str, label: str, values: Gauges) -> None:
         """Show numbers as they are at each scrape, each with its value of a label."""
-        self._labelled[name] = (help_text, label, values)
+        self._labelled_gauges[name] = (help_text, label, values)
 
     def counter(self, name: str, help_text: str, value: Gauge) -> None:
         """Show `value` as it is at each scrape; it never falls."""
         self._counters[name] = (help_text, value)
+
+    def counters(self, name: str, help_text: str, label: str, values: Gauges) -> None:
+        """Show as many values as there are at each scrape, each under its own value of `label`; they never fall."""
+        self._labelled_counters[name] = (help_text, label, values)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text form."""
@@ -85,13 +90,18 @@ class Metrics(Collector):
         yield took
         for name, (help_text, value) in self._gauges.items():
             yield GaugeMetricFamily(name, help_text, value())
-        for name, (help_text, label, values) in self._labelled.items():
+        for name, (help_text, label, values) in self._labelled_gauges.items():
             family = GaugeMetricFamily(name, help_text, labels=[label])
             for labelled, shown in values().items():
                 family.add_metric([labelled], shown)
             yield family
         for name, (help_text, value) in self._counters.items():
             yield CounterMetricFamily(name, help_text, value())
+        for name, (help_text, label, values) in self._labelled_counters.items():
+            counted = CounterMetricFamily(name, help_text, labels=[label])
+            for labelled, shown in values().items():
+                counted.add_metric([labelled], shown)
+            yield counted
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from projections.event import Refusal
 from services.ingress.envelopes import error_envelope
 
-__all__ = ["Response", "refused"]
+__all__ = ["OVERLOADED", "Response", "refused"]
 
 
 class Response(NamedTuple):
@@ -39,6 +39,9 @@ def refused(refusal: Refusal) -> Response:
     retry_after = 1 if refusal.status in (429, 503) else 0
     return Response(refusal.status, error_envelope(refusal.status, refusal.message), retry_after)
 
+
+OVERLOADED = refused(Refusal(503, "The server has as much to do as it can; ask again in a moment"))
+"""The answer to a request that is too much (services/ingress/load.py)."""
 
 _OK = 200
 _HEAD_OF_REPLY = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from colonyledger.record import Record, RecordKind
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
+from services.ledger.plain import encode_plainly
+
 __all__ = [
     "BODY_START",
     "MAX_BODY_BYTES",
@@ -78,6 +80,16 @@ def encode(record: Record) -> bytes:
         CodecError: a field does not fit the schema, such as a digest that has not 32 bytes, or the body
             would be over MAX_BODY_BYTES.
     """
+    body = encode_plainly(record)
+    if body is None:
+        return _encode_by_schema(record)
+    if len(body) > MAX_BODY_BYTES:
+        raise CodecError(f"the record has {len(body)} bytes, more than the {MAX_BODY_BYTES} a ledger takes")
+    return body
+
+
+def _encode_by_schema(record: Record) -> bytes:
+    """The same by the library, which is slower and says what is wrong."""
     body = BytesIO()
     body.write(_NEWEST_PREFIX)
     try:
@@ -101,8 +113,6 @@ def encode(record: Record) -> bytes:
         Exception
     ) as error:  # fastavro raises whatever its writers meet: ValueError, TypeError, AttributeError, …
         raise CodecError(f"the record does not fit its schema: {error}") from error
-    if body.tell() > MAX_BODY_BYTES:
-        raise CodecError(f"the record has {body.tell()} bytes, more than the {MAX_BODY_BYTES} a ledger takes")
     return body.getvalue()
 
 

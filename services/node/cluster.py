@@ -57,4 +57,5 @@ def _first(nodes: list[Announcement]) -> Announcement:
 
 
 def _node(node: Announcement) -> ClusterNode:
-    return ClusterNode(node.name, node.host, apiport=node.port)
+    """A node as clients see it. They find the leader by its name, so nodes of one machine need names of their own."""
+    return ClusterNode(f"{node.name}-{node.port}", node.host, apiport=node.port)

@@ -27,7 +27,7 @@ from colonyledger.wire import (
 )
 
 from services.ingress.api import Api
-from services.ingress.connection import Connection
+from services.ingress.connection import AsgiConnection
 from services.ledger import LedgerUnavailable
 from services.node.settings import SettingsError
 
@@ -76,12 +76,12 @@ async def make_colony(api: Api) -> None:
     if COLONY not in [colony.name for colony in colonies]:
         await _call(api, SERVER_OWNER, AddColony(colony=Colony(COLONY_OWNER.id, COLONY)))
     asked = signed(GetColony(colonyname=COLONY), USER)
-    if (await api.respond(asked, Connection(_stays))).status != _OK:
+    if (await api.respond(asked, AsgiConnection(_stays))).status != _OK:
         await _call(api, COLONY_OWNER, AddUser(user=User(COLONY, USER.id, _USER_NAME, "", "")))
 
 
 async def _call(api: Api, who: Identity, message: Message[R]) -> R:
-    response = await api.respond(signed(message, who), Connection(_stays))
+    response = await api.respond(signed(message, who), AsgiConnection(_stays))
     payload = b64decode(decode(response.body, ReplyEnvelope).payload)
     if response.status == _OK:
         return decode(payload, reply_type_of(type(message)))

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.ingress.load import Load
 from services.ingress.metrics import Metrics
 
 if TYPE_CHECKING:
+    from services.fronts.keeper import Fronts
     from services.node.node import ServerNode
 
-__all__ = ["register"]
+__all__ = ["register", "register_load"]
+
+
+def register_load(metrics: Metrics, load: Load, fronts: Fronts | None = None) -> None:
+    """Have the figures of requests in work in `metrics`, and of the fronts through which they come, if any."""
+    metrics.gauge("colonyledger_requests_in_work", "Requests that are worked on", lambda: load.in_work)
+
+    def refused() -> float:
+        return load.refused + (0 if fronts is None else fronts.refused)
+
+    metrics.counter("colonyledger_overloaded", "Requests refused as too much work", refused)
+    if fronts is not None:
+        metrics.gauge("colonyledger_fronts", "Processes that take requests", lambda: fronts.running)
+        metrics.counters(
+            "colonyledger_front_requests", "Requests that came through each", "front", fronts.requests
+        )
 
 
 def register(metrics: Metrics, node: ServerNode) -> None:

@@ -13,6 +13,7 @@ from services.ingress.api import Handler
 from services.ingress.metrics import Metrics
 from services.node.settings import NodeSettings, SettingsError
 from services.replica import Replica
+from services.snapshots import StateBefore
 
 __all__ = ["Historian"]
 
@@ -53,14 +54,16 @@ class Historian:
         answer = self._answering.answer
         return {payloadtype_of(QueryHistory): answer, payloadtype_of(QueryServerHistory): answer}
 
-    async def follow(self, replica: Replica) -> None:
+    async def follow(self, replica: Replica, before: StateBefore) -> None:
         """Write down what `replica` folds; call it before the replica starts.
+
+        Rows that are not at hand are made by folding anew, from what `before` gives.
 
         Raises:
             SettingsError: the history was written from another ledger, or cannot be written.
             LedgerUnavailable: the ledger cannot be read.
         """
-        sink = HistorySink(self._engine, replica.ledger, replica.states)
+        sink = HistorySink(self._engine, replica.ledger, replica.states, before=before)
         try:
             await sink.start()
         except HistoryError as error:

@@ -24,7 +24,7 @@ from services.ingress.ratelimit import RateLimits
 from services.ingress.recorder import Recorder
 from services.ledger import Ledger, LedgerUnavailable
 from services.node import gauges
-from services.node.away import send_away_while_faulty
+from services.node.away import leave_what_is_distrusted, send_away_while_faulty
 from services.node.chosen import chosen_settings
 from services.node.cluster import cluster_of, join, place_of
 from services.node.key import load_key
@@ -36,6 +36,7 @@ from services.node.snapshotting import Snapshotting
 from services.node.tls import cluster_context
 from services.node.topics import Topics
 from services.node.unkept import NO_HISTORY
+from services.node.windows import Windows
 from services.realtime import Pubsub, RealtimeLimits
 from services.realtime.relay import Relay
 from services.replica import Replica, SystemWriter
@@ -95,6 +96,7 @@ class ServerNode:
         self._timekeeper: Timekeeper | None = None
         self._snapshots = Snapshotting(settings, metrics)
         self._topics = Topics(settings, metrics)
+        self._windows = Windows(settings)
         self._tasks: list[asyncio.Task[None]] = []
         gauges.register(metrics, self)
 
@@ -134,6 +136,7 @@ class ServerNode:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._topics.stop()
+        await self._windows.stop()
         if self._membership is not None:
             await self._membership.stop()
         if self._timekeeper is not None:
@@ -167,13 +170,15 @@ class ServerNode:
         if replica is not None and replica.fault is not None:
             return Health(status="faulty", reason=replica.fault)
         if self._is_ready:
-            return Health(status="ready", **self._taking())
+            return self._ready()
         if self._reason or replica is None:
             reason = self._reason or self._snapshots.doing or "the ledger is being opened"
             return Health(status="starting", reason=reason)
         folded, end = replica.progress
         reason = f"{folded} of {end} records are folded"
-        return Health(status="starting", reason=reason, folded=folded, end=end, **self._taking())
+        starting = Health(status="starting", reason=reason, folded=folded, end=end)
+        taking = self._taking()
+        return Health(starting, partitions=taking) if taking else starting
 
     def _taking(self) -> dict[str, Any]:
         """How far the partitions are that are not served yet, though they are of this node's share."""
@@ -181,10 +186,8 @@ class ServerNode:
             return {}
         progress = self.replica.catching_up
         return {
-            "partitions": {
-                str(number): dict(zip(("folded", "end"), progress.get(number, (0, None)), strict=True))
-                for number in self._sharing.taking
-            }
+            str(number): dict(zip(("folded", "end"), progress.get(number, (0, None)), strict=True))
+            for number in self._sharing.taking
         }
 
     async def _become_ready(self) -> None:
@@ -201,8 +204,9 @@ class ServerNode:
         await self._insist(lambda: self._snapshots.watch(replica))
         historian = self._historian
         if historian is not None:
-            await self._insist(lambda: historian.follow(replica))
-        self._topics.follow(replica, self._leads)
+            await self._insist(lambda: historian.follow(replica, self._snapshots.before(ledger)))
+        self._topics.follow(replica, self._leads, self._snapshots.before(ledger))
+        self._windows.follow(replica)
         writer = SystemWriter(replica, self._identity)
         if sharing:
             await membership.heard()
@@ -212,11 +216,9 @@ class ServerNode:
             await self._insist(replica.start)
             await replica.caught_up()
             await _until_sound(replica)
-            await self._insist(lambda: self._put_rules_in_force(replica, writer, *replica.all))
+            await self._insist(lambda: self._put_rules_in_force(replica, writer, *sorted(replica.served)))
             api = self._make_api(Recorder(replica, reads), writer, membership)
-        if self._prepare is not None:
-            prepare = self._prepare
-            await self._insist(lambda: prepare(api))
+        await self._insist(lambda: self._do_first(api, replica))
         await self._insist(lambda: self._topics.start(api, replica, writer))
         self._snapshots.start(writer)
         self.api = api
@@ -254,6 +256,11 @@ class ServerNode:
         if running.done():
             running.result()
         await _until_sound(replica)
+
+    async def _do_first(self, api: Api, replica: Replica) -> None:
+        """What comes before RPCs are served. Without all partitions it cannot be done, and was done at an earlier start."""
+        if self._prepare is not None and not replica.distrusted:
+            await self._prepare(api)
 
     async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
         """Do a step, again and again while the ledger does not let it happen."""
@@ -294,18 +301,24 @@ class ServerNode:
         keeper = Timekeeper(replica, writer, membership, settings.stale_executor_seconds)
         demands = Demands(recorder, writer, settings.max_parked_demands, membership)
         keeper.start(demands.waiting)
-        self._tasks.append(asyncio.create_task(send_away_while_faulty(replica, demands, membership)))
         limits = RealtimeLimits(
             max_connections=settings.max_subscribers, max_subscriptions=settings.max_subscriptions
         )
         relay = None
         if settings.is_sharing:
-            self.forwarder = Forwarder(membership, self._peers, lambda: replica.served)
+            self.forwarder = Forwarder(membership, self._peers, replica)
             relay = Relay(membership, self._peers, self.forwarder)
         self.pubsub = Pubsub(recorder, self.metrics, keeper.hear, limits, relay)
         self.recorder, self.demands, self._timekeeper = recorder, demands, keeper
+        self._tasks += [
+            asyncio.create_task(send_away_while_faulty(replica, demands, membership)),
+            asyncio.create_task(
+                leave_what_is_distrusted(replica, membership, (keeper, demands, self.pubsub))
+            ),
+        ]
         public = public_answers(settings, self.port)
         handlers: dict[str, Handler] = {payloadtype_of(GetCluster): cluster_of(self._describe, membership)}
+        handlers |= self._windows.handlers
         handlers |= NO_HISTORY if self._historian is None else self._historian.handlers
         return Api(recorder, demands, self.metrics, keeper.hear, public, handlers, self.rates, self.forwarder)
 
@@ -325,12 +338,22 @@ class ServerNode:
             host=host,
             port=port,
             ready=self.health()["status"] == "ready",
-            folded=() if replica is None else tuple(state.next_offset for state in replica.states),
+            folded=() if replica is None else _folded(replica),
             wanted=() if self.demands is None else self.demands.wanted(),
             tls=self.settings.tls_cert is not None,
             fit=replica is not None and replica.broken is None and not self._is_draining,
             served=self._served(),
         )
+
+    def _ready(self) -> Health:
+        """RPCs are served. What is not served is said beside it: a load balancer must not take the rest away as well."""
+        distrusted = {} if self.replica is None else self.replica.distrusted
+        partitions = self._taking()
+        if not distrusted:
+            return Health(status="ready", **({"partitions": partitions} if partitions else {}))
+        partitions |= {str(partition): reason for partition, reason in sorted(distrusted.items())}
+        reason = "; ".join(distrusted[partition] for partition in sorted(distrusted))
+        return Health(status="ready", degraded=True, reason=reason, partitions=partitions)
 
     def _served(self) -> tuple[int, ...]:
         """The partitions that other nodes may forward RPCs for."""
@@ -342,3 +365,11 @@ class ServerNode:
 async def _until_sound(replica: Replica) -> None:
     while replica.fault is not None:  # noqa: ASYNC110 (the ledger gives no signal)
         await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _folded(replica: Replica) -> tuple[int, ...]:
+    """How far each partition is folded, for the others; -1 says that it is distrusted."""
+    return tuple(
+        -1 if partition in replica.distrusted else state.next_offset
+        for partition, state in enumerate(replica.states)
+    )

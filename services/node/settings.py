@@ -75,10 +75,16 @@ class NodeSettings:
     """Size of the reads log from which its oldest entries go, however young (LEDGER_READS_RETENTION_BYTES)."""
     max_body_bytes: int = 64 * _MIB
     """Largest request body; a larger one gets 413 (LEDGER_MAX_BODY_BYTES; protocol: envelope.md section 1)."""
+    max_requests_in_work: int = 1024
+    """Most requests that this node works on at one time, without those that wait for work; one more gets 503
+    (LEDGER_MAX_REQUESTS_IN_WORK)."""
     max_parked_demands: int = 100_000
     """Most executors that wait for work at this node; one more gets 429 (LEDGER_MAX_PARKED_DEMANDS)."""
     facts: bool = True
     """On Kafka: whether what happens is told on the topic `facts` (LEDGER_FACTS)."""
+    windows_per_colony: int = 10_000
+    """Windows of a colony, each of a function on an executor, that are held to be asked for; 0 holds none
+    (LEDGER_WINDOWS_PER_COLONY)."""
     requests: bool = True
     """On Kafka: whether RPCs are taken from the topic `requests` (LEDGER_REQUESTS)."""
     max_requests_in_flight: int = 512
@@ -106,6 +112,9 @@ class NodeSettings:
     services/node/tls.py has the ecosystem's names). None: plain HTTP."""
     tls_key: Path | None = None
     """PEM file of its key (LEDGER_TLS_KEY)."""
+    workers: int = 1
+    """Processes that take requests and check signatures; with more than one, the ledger has another one to itself
+    (LEDGER_WORKERS)."""
     graceful_seconds: int = 5
     """How long running requests may take to finish after SIGTERM (LEDGER_GRACEFUL_SECONDS)."""
     build_version: str = field(default_factory=lambda: version("colony-ledger"))
@@ -229,8 +238,10 @@ _VARIABLES = {
     "reads_retention_seconds": ("LEDGER_READS_RETENTION",),
     "reads_retention_bytes": ("LEDGER_READS_RETENTION_BYTES",),
     "max_body_bytes": ("LEDGER_MAX_BODY_BYTES",),
+    "max_requests_in_work": ("LEDGER_MAX_REQUESTS_IN_WORK",),
     "max_parked_demands": ("LEDGER_MAX_PARKED_DEMANDS",),
     "facts": ("LEDGER_FACTS",),
+    "windows_per_colony": ("LEDGER_WINDOWS_PER_COLONY",),
     "requests": ("LEDGER_REQUESTS",),
     "max_requests_in_flight": ("LEDGER_MAX_REQUESTS_IN_FLIGHT",),
     "max_subscribers": ("LEDGER_MAX_SUBSCRIBERS",),
@@ -242,6 +253,7 @@ _VARIABLES = {
     "rate_burst": ("LEDGER_RATE_BURST",),
     "tls_cert": ("LEDGER_TLS_CERT",),
     "tls_key": ("LEDGER_TLS_KEY",),
+    "workers": ("LEDGER_WORKERS",),
     "graceful_seconds": ("LEDGER_GRACEFUL_SECONDS",),
     "build_version": ("BUILD_VERSION",),
     "build_time": ("BUILD_TIME",),
@@ -261,7 +273,9 @@ _BOUNDS = {
     "reads_retention_seconds": (0, _CENTURY),
     "reads_retention_bytes": (_MIB, 2**62),
     "max_body_bytes": (1024, 64 * _MIB),
+    "max_requests_in_work": (1, 1_000_000),
     "max_parked_demands": (0, 10_000_000),
+    "windows_per_colony": (0, 1_000_000),
     "max_requests_in_flight": (1, 1_000_000),
     "max_subscribers": (0, 1_000_000),
     "max_subscriptions": (1, 100_000),
@@ -269,6 +283,7 @@ _BOUNDS = {
     "max_connections": (1, 10_000_000),
     "rate_per_identity": (0, 1_000_000),
     "rate_burst": (0, 10_000_000),
+    "workers": (1, 64),
     "graceful_seconds": (0, 3600),
 }
 

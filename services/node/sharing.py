@@ -108,10 +108,15 @@ class Sharing:
 
     def _look(self) -> None:
         own = self._place
-        places = [other.place for other in self._membership.others if other.fit]
+        fit = [other for other in self._membership.others if other.fit]
         is_complete = True
         for partition in range(self._replica.ledger.partitions):
-            owners = holders(partition, [own, *places], self._share.replicas)
+            places = [other.place for other in fit if not other.distrusts(partition)]
+            if partition in self._replica.distrusted:
+                self._leaving.pop(partition, None)
+            else:
+                places.append(own)
+            owners = holders(partition, places, self._share.replicas)
             self._reap(partition, self._taking)
             self._reap(partition, self._dropping)
             if own in owners:
@@ -161,9 +166,9 @@ class Sharing:
             self._dropping[partition] = asyncio.create_task(self._drop(partition), name=f"drop-{partition}")
 
     async def _take(self, partition: int) -> None:
-        """Load a partition, follow it, and serve it once it has caught up."""
+        """Load a partition, follow it, and serve it once it has caught up. One that is distrusted meanwhile is left."""
         replica = self._replica
-        while not replica.is_followed(partition):
+        while not replica.is_followed(partition) and partition not in replica.distrusted:
             try:
                 async with self._one_at_a_time:
                     state = await self._share.load(partition)
@@ -173,7 +178,7 @@ class Sharing:
             except LedgerUnavailable as error:
                 logger.warning("partition %d cannot be taken yet: %s", partition, error)
                 await asyncio.sleep(_AGAIN_SECONDS)
-        while True:
+        while replica.is_followed(partition):
             try:
                 while replica.is_behind(partition):  # noqa: ASYNC110 (the fold must not have to tell)
                     await asyncio.sleep(_BEHIND_SECONDS)
@@ -185,6 +190,8 @@ class Sharing:
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
                 break
+        if not replica.is_followed(partition):
+            return
         replica.serve(partition)
         self._share.on_served(partition)
         self._membership.changed()

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from projections.state import State
 from services.ingress.metrics import Metrics
 from services.ledger import Ledger
 from services.node.settings import NodeSettings
 from services.replica import Replica, SystemWriter
-from services.snapshots import Loading, SnapshotKeeper, SnapshotStore, StoreUnavailable, open_store
+from services.snapshots import (
+    Loading,
+    SnapshotKeeper,
+    SnapshotStore,
+    StateBefore,
+    StoreUnavailable,
+    from_nothing,
+    open_store,
+    state_before,
+)
 from services.snapshots.keeper import KeeperSettings
 
 __all__ = ["Snapshotting"]
@@ -26,8 +36,14 @@ class Snapshotting:
         self._store: SnapshotStore | None = None
         self._loading: Loading | None = None
         self._keeper: SnapshotKeeper | None = None
+        self._replica: Replica | None = None
         metrics.counter("colonyledger_snapshots_made", "Snapshots made by this node", self._made)
         metrics.counter("colonyledger_snapshots_failed", "Snapshots that could not be made", self._failed)
+        metrics.gauge(
+            "colonyledger_partitions_distrusted",
+            "Partitions not served any more, as another node comes to another state",
+            self._distrusted,
+        )
 
     @property
     def doing(self) -> str:
@@ -63,6 +79,10 @@ class Snapshotting:
         finally:
             self._loading = None
 
+    def before(self, ledger: Ledger) -> StateBefore:
+        """What whoever has to fold records of `ledger` anew starts from: snapshots, where there are any."""
+        return from_nothing if self._store is None else partial(state_before, ledger, self._store)
+
     async def watch(self, replica: Replica) -> None:
         """Compare what other nodes say with the snapshots that are there; call it before the replica starts.
 
@@ -72,6 +92,7 @@ class Snapshotting:
         every = self._settings.snapshot_records
         if self._store is None or not every:
             return
+        self._replica = replica
         keeper = SnapshotKeeper(
             KeeperSettings(self._settings.ledger_url, self._settings.snapshots_place, every),
             self._store,
@@ -93,6 +114,9 @@ class Snapshotting:
 
     def _made(self) -> float:
         return 0 if self._keeper is None else self._keeper.made
+
+    def _distrusted(self) -> float:
+        return 0 if self._replica is None else len(self._replica.distrusted)
 
     def _failed(self) -> float:
         return 0 if self._keeper is None else self._keeper.failed

@@ -13,6 +13,7 @@ from services.ledger.kafka import KafkaSettings
 from services.ledger.opening import kafka_settings
 from services.node.settings import NodeSettings
 from services.replica import Replica, SystemWriter
+from services.snapshots import StateBefore
 
 __all__ = ["Topics"]
 
@@ -32,12 +33,15 @@ class Topics:
             "colonyledger_facts_lag_seconds", "Ledger time by which facts are behind the fold", self._late
         )
 
-    def follow(self, replica: Replica, leads: Callable[[int], bool]) -> None:
-        """Publish facts of the partitions that this node leads; call it before the replica starts."""
+    def follow(self, replica: Replica, leads: Callable[[int], bool], before: StateBefore) -> None:
+        """Publish facts of the partitions that this node leads; call it before the replica starts.
+
+        What is not in memory is folded anew from what `before` gives.
+        """
         if not self._settings.is_on_kafka or not self._settings.facts:
             return
         topic = facts_settings(self._kafka, replica.ledger.partitions)
-        self._publisher = Publisher(replica.ledger, replica.states, topic, leads)
+        self._publisher = Publisher(replica.ledger, replica.states, topic, leads, before=before)
         replica.listeners.append(self._publisher.accept)
         self._publisher.start()
 

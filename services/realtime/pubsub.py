@@ -118,6 +118,9 @@ class Pubsub:
                 rpc = self._find(signed)
                 payloadtype = rpc.payloadtype
                 await self._subscribe(connection, rpc, signed, body if mark is None else b"")
+            except NotServed as error:
+                status = 503
+                connection.refuse(Refusal(503, str(error)))
             except LedgerUnavailable as error:
                 status = 503
                 connection.refuse(Refusal(503, f"The ledger does not answer: {error}"))
@@ -154,7 +157,7 @@ class Pubsub:
         elif self._relay is not None and body:
             subscription = self._relay.subscribe(asked, connection, partition, body)
         else:
-            raise NotServed(partition)
+            raise self._replica.not_serving(partition)
         connection.add(subscription)
         self._hub.add(subscription)
         subscription.begin()

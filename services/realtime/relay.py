@@ -13,8 +13,9 @@ from websockets.exceptions import WebSocketException
 from projections.event import ProcessChanged, Refusal
 from projections.process import LiveProcess
 from services.cluster import Announcement, Membership
-from services.ingress.forwarding import MARK, Forwarder, Request
+from services.ingress.forwarding import Forwarder, Request
 from services.ingress.gathering import payload_of
+from services.ingress.heads import MARK
 from services.ingress.peers import Peers
 from services.realtime.connection import Connection
 from services.realtime.subscriptions import Asked, Subscription

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple
@@ -49,10 +49,15 @@ class Answer(NamedTuple):
 
 
 class NotServed(LedgerUnavailable):
-    """The partition is not served by this node, which has not appended what was to be appended."""
+    """The partition is not served by this node, which has not appended what was to be appended.
 
-    def __init__(self, partition: int) -> None:
-        super().__init__(f"this node does not serve partition {partition}")
+    `reason` says why, in words for an operator, if it would be served otherwise.
+    """
+
+    def __init__(self, partition: int, reason: str = "") -> None:
+        super().__init__(
+            f"This server does not serve partition {partition}{f' any more: {reason}' if reason else ''}"
+        )
         self.partition = partition
 
 
@@ -94,6 +99,7 @@ class Replica:
         """Those of them that have not reached that end."""
         self._caught_up = asyncio.Event()
         self._broken: str | None = None
+        self._distrusted: dict[int, str] = {}
 
     async def start(self) -> None:
         """Begin to follow the ledger. Returns at once; `caught_up` waits for the end as of now.
@@ -116,7 +122,7 @@ class Replica:
         self._begin({partition: end})
 
     def serve(self, partition: int) -> None:
-        """Answer RPCs from a partition that has caught up."""
+        """Answer RPCs from a partition that is followed and has caught up."""
         self.served |= {partition}
 
     def dismiss(self, partition: int) -> None:
@@ -148,19 +154,37 @@ class Replica:
         """Wait until everything is folded that was in the ledger at the start, or the replica is broken."""
         await self._caught_up.wait()
 
-    def distrust(self, reason: str) -> None:
-        """Fold and serve no more: what is folded here is not what others fold. Not to be called by a listener."""
-        for follower in self._followers.values():
-            follower.cancel()
-        self._break(reason)
+    def distrust(self, partition: int, reason: str) -> None:
+        """Fold and serve a partition no more: what is folded here is not what others fold.
+
+        May be called again, to tell the reason better. Not to be called by a listener.
+        """
+        known = partition in self._distrusted
+        self._distrusted[partition] = reason
+        logger.critical(reason)
+        if len(self._distrusted) == len(self.states):
+            self._broken = reason
+        if known:
+            return
+        self.dismiss(partition)
+        if partition in self._followers:
+            self._followers[partition].cancel()
+        self._give_up(reason, partition)
+        self._behind.discard(partition)
+        self._look_whether_all_caught_up()
+
+    @property
+    def distrusted(self) -> Mapping[int, str]:
+        """The partitions that are not served any more before the next start, and why, in words for an operator."""
+        return self._distrusted
 
     def is_followed(self, partition: int) -> bool:
         """Whether records of a partition are folded."""
-        return partition in self._followers
+        return partition in self._followers and partition not in self._distrusted
 
     def is_behind(self, partition: int) -> bool:
-        """Whether a partition has not reached what was its end when it began to be followed, or is not followed."""
-        return partition in self._behind or not self.is_followed(partition)
+        """Whether a partition that is followed has not reached what was its end when that began."""
+        return partition in self._behind
 
     @property
     def not_served(self) -> frozenset[int]:
@@ -174,12 +198,16 @@ class Replica:
             NotServed: it is not one of them.
         """
         if partition not in self.served:
-            raise NotServed(partition)
+            raise self.not_serving(partition)
         return self.states[partition]
+
+    def not_serving(self, partition: int) -> NotServed:
+        """The error that says that a partition is not served."""
+        return NotServed(partition, self._distrusted.get(partition, ""))
 
     @property
     def broken(self) -> str | None:
-        """Why nothing more can be folded until the server is started again; None if nothing is wrong."""
+        """Why nothing more can be folded, of any partition, until the server is started again; None if nothing is wrong."""
         return self._broken
 
     @property
@@ -263,8 +291,8 @@ class Replica:
         if self._broken is not None:
             future.set_exception(LedgerUnavailable(self._broken))
             return future
-        if partition not in self._followers:
-            future.set_exception(NotServed(partition))
+        if not self.is_followed(partition):
+            future.set_exception(self.not_serving(partition))
             return future
         sequence = record.sequence = next(self._sequence)
         record.node = self.run
@@ -304,7 +332,7 @@ class Replica:
         end = await self.ledger.end(partition) if self.is_followed(partition) else 0
         if not self.is_followed(partition):
             # It may have been dropped while the ledger was asked.
-            raise NotServed(partition)
+            raise self.not_serving(partition)
         if self.states[partition].next_offset >= end:
             return
         if self._broken is not None:
@@ -392,6 +420,9 @@ class Replica:
         if self.states[partition].next_offset < self._ends[partition]:
             return
         self._behind.discard(partition)
+        self._look_whether_all_caught_up()
+
+    def _look_whether_all_caught_up(self) -> None:
         if not self._behind:
             gc.collect()
             gc.freeze()

@@ -2,7 +2,7 @@
 
 from services.snapshots.base import SnapshotDamaged, SnapshotName, SnapshotStore, StoreUnavailable
 from services.snapshots.keeper import SnapshotKeeper
-from services.snapshots.loading import Loading
+from services.snapshots.loading import Loading, StateBefore, from_nothing, state_before
 from services.snapshots.opening import open_store
 
 __all__ = [
@@ -11,6 +11,9 @@ __all__ = [
     "SnapshotKeeper",
     "SnapshotName",
     "SnapshotStore",
+    "StateBefore",
     "StoreUnavailable",
+    "from_nothing",
     "open_store",
+    "state_before",
 ]

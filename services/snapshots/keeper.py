@@ -2,7 +2,7 @@
 
 A snapshot is made at every multiple of so many records, so that all nodes make theirs at the same
 offsets. When one is there, its digest goes into the ledger as a checkpoint. A node that comes to
-another digest at that offset stops, whoever of the two is wrong.
+another digest at that offset stops to serve the partition, whoever of the two is wrong.
 """
 
 from __future__ import annotations
@@ -46,14 +46,17 @@ class KeeperSettings:
 
 
 class SnapshotKeeper:
-    """One per node. `distrust` is told, in words for an operator, if another node comes to another state."""
+    """One per node. `distrust` is told if another node comes to another state.
+
+    It gets the partition and what is known, in words for an operator; and again when more is known.
+    """
 
     def __init__(
         self,
         settings: KeeperSettings,
         store: SnapshotStore,
         replica: Replica,
-        distrust: Callable[[str], None],
+        distrust: Callable[[int, str], None],
     ) -> None:
         self._settings = settings
         self._store = store
@@ -115,6 +118,8 @@ class SnapshotKeeper:
                 self._react(self._settle(event.partition, claim, ours))
 
     def _is_due(self, partition: int) -> bool:
+        if partition in self._replica.distrusted:
+            return False
         end = self._replica.states[partition].next_offset
         return end - self._tried[partition] >= self._settings.every
 
@@ -124,22 +129,27 @@ class SnapshotKeeper:
         task.add_done_callback(self._reactions.discard)
 
     async def _settle(self, partition: int, claim: Checkpointed, ours: str) -> None:
-        """Stop: a snapshot of this node and a checkpoint of another are not the same."""
+        """Stop to serve: a snapshot of this node and a checkpoint of another are not the same."""
         earlier = [position for position in self._digests[partition] if position < claim.offset]
+        since = max(earlier, default=0)
+        wrong = Disagreement(
+            since, claim.offset, claim.digest, ours, "a place that is told when they are there"
+        )
+        self._stop_serving(partition, wrong)
         try:
             origin = await origin_of(self._replica.ledger, partition)
             name = SnapshotName(partition, claim.offset, origin[:ORIGIN_DIGITS], ours)
             evidence = await asyncio.to_thread(keep_evidence, self._store, name)
         except (StoreUnavailable, LedgerUnavailable) as error:
             evidence = f"nowhere ({error})"
-        since = max(earlier, default=0)
         self._stop_serving(partition, Disagreement(since, claim.offset, claim.digest, ours, evidence))
 
     def _stop_serving(self, partition: int, wrong: Disagreement) -> None:
         self._distrust(
+            partition,
             f"partition {partition}: another node says that the records before offset {wrong.position} come to "
             f"{wrong.theirs}, here they come to {wrong.ours}; the records from offset {wrong.since} on are to be "
-            f"looked at, and the snapshots of both offsets are kept in {wrong.evidence}"
+            f"looked at, and the snapshots of both offsets are kept in {wrong.evidence}",
         )
 
     async def _make_for_ever(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import NamedTuple, cast
@@ -18,9 +18,23 @@ from services.ledger import Ledger
 from services.snapshots.base import SnapshotDamaged, SnapshotName, SnapshotStore, Stored, StoreUnavailable
 from services.snapshots.files import Header, read_header, read_state
 
-__all__ = ["Loaded", "Loading", "fault_of", "mark_of", "newest_state", "origin_of"]
+__all__ = [
+    "Loaded",
+    "Loading",
+    "StateBefore",
+    "fault_of",
+    "from_nothing",
+    "mark_of",
+    "newest_state",
+    "origin_of",
+    "state_before",
+]
 
 logger = logging.getLogger(__name__)
+
+
+StateBefore = Callable[[int, int], Awaitable[State]]
+"""Called with a partition and an offset, gives a state in which no record from that offset on is folded."""
 
 
 class Loaded(NamedTuple):
@@ -134,6 +148,27 @@ async def newest_state(
                 reason = str(error)
         logger.warning("the snapshot %s in %s is not used: %s", name.path, store.place, reason)
     return None
+
+
+async def from_nothing(partition: int, position: int) -> State:
+    """An empty state, for whoever has no snapshots."""
+    return State()
+
+
+async def state_before(ledger: Ledger, store: SnapshotStore, partition: int, position: int) -> State:
+    """A state from which the records from `position` on can be folded: of the newest snapshot that allows it, or empty.
+
+    Raises:
+        LedgerCorrupt, LedgerUnavailable: the ledger cannot be read.
+    """
+    if not position:
+        return State()
+    try:
+        loaded = await newest_state(ledger, store, partition, before=position)
+    except StoreUnavailable as error:
+        logger.warning("partition %d is folded from its first record: %s", partition, error)
+        return State()
+    return State() if loaded is None else loaded.state
 
 
 def _unfit(name: SnapshotName, origin: str, end: int) -> str:

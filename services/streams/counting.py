@@ -8,6 +8,9 @@ after a crash facts may come again, and nothing is counted twice.
 A wait begins when a process becomes ready: with its submission, unless it waited for parents or was
 put back. Only those other moments are kept, under the number of the attempt that they begin. They are
 forgotten when the windows that needed them are stored.
+
+Whoever counts is either given all facts of a partition, or says from which time of the ledger on: then
+what happened in a window before that is not known, and the window is not counted at all.
 """
 
 from __future__ import annotations
@@ -49,13 +52,21 @@ class Attempt(NamedTuple):
 class Counting:
     """Counts facts. `windows` and `ready` are what is stored, by key; `seconds` is a window's length.
 
+    With `begun`, nanoseconds since 1970, facts before that time are not known.
+
     The caller takes facts, then stores what `new_moments` and `changed_windows` give, and then what
     `spent_moments` and `old_windows` give, and only then notes the facts as done.
     """
 
     def __init__(
-        self, windows: Mapping[bytes, bytes], ready: Mapping[bytes, bytes], seconds: int, kept_seconds: int
+        self,
+        windows: Mapping[bytes, bytes],
+        ready: Mapping[bytes, bytes],
+        seconds: int,
+        kept_seconds: int,
+        begun: int = 0,
     ) -> None:
+        self._begun = begun
         self._stored_windows = windows
         self._stored_ready = ready
         self._seconds = seconds
@@ -99,9 +110,11 @@ class Counting:
         return changes
 
     def changed_windows(self) -> list[Change]:
-        """Windows that have changed since the last time."""
+        """Windows that have changed since the last time; None for those of a colony that was removed."""
+        windows = ((key, self._windows[key]) for key in self._changed)
         changes = [
-            Change(key.partition, key.encode(), encode_window(self._windows[key])) for key in self._changed
+            Change(key.partition, key.encode(), None if window.is_empty else encode_window(window))
+            for key, window in windows
         ]
         self._changed.clear()
         return changes
@@ -114,7 +127,7 @@ class Counting:
         return changes
 
     def old_windows(self) -> list[Change]:
-        """Windows that are older than they are kept."""
+        """Windows that are older than they are kept. Those that are stored and over leave memory."""
         if not self._grown:
             return []
         old = [
@@ -122,10 +135,14 @@ class Counting:
             for key in map(WindowKey.decode, self._stored_windows)
             if key.partition in self._grown and self._is_old(key)
         ]
+        for key in [key for key in self._windows if key.partition in self._grown and self._is_over(key)]:
+            del self._windows[key]
         self._grown.clear()
-        for key in old:
-            self._windows.pop(key, None)
         return [Change(key.partition, key.encode(), None) for key in old]
+
+    def let_go(self, key: bytes) -> None:
+        """Forget a window that is not stored after all."""
+        self._windows.pop(WindowKey.decode(key), None)
 
     def drop(self, partitions: frozenset[int]) -> None:
         """Forget what was counted of partitions that another worker counts from now on."""
@@ -146,6 +163,8 @@ class Counting:
         ready = self._ready_since(attempt) if body.change == "assigned" else None
         if ready is not None:
             self._spent[attempt] = None
+        if start < self._begun:
+            return
         self._advance(key)
         if self._is_old(key):
             return
@@ -156,7 +175,8 @@ class Counting:
         self._changed[key] = None
         if body.change == "assigned":
             window.assigned += 1
-            window.waited.add(fact.time - (body.submitted if ready is None else ready))
+            if ready is not None or not self._may_be_unknown(body):
+                window.waited.add(fact.time - (body.submitted if ready is None else ready))
         elif body.change == "put_back":
             window.put_back += 1
         elif body.state == "cancelled":
@@ -167,6 +187,10 @@ class Counting:
                 window.succeeded += 1
             else:
                 window.failed += 1
+
+    def _may_be_unknown(self, body: ProcessBody) -> bool:
+        """Whether a process may have become ready after its submission, and before facts are known."""
+        return body.submitted < self._begun and (body.attempt > 1 or bool(body.graphid))
 
     def _window(self, key: WindowKey) -> Window:
         window = self._windows.get(key)
@@ -195,7 +219,18 @@ class Counting:
     def _is_old(self, key: WindowKey) -> bool:
         return key.start + self._kept < self._newest.get(key.partition, 0)
 
+    def _is_over(self, key: WindowKey) -> bool:
+        return key.start < self._newest.get(key.partition, 0) and key not in self._changed
+
     def _forget_colony(self, fact: Fact) -> None:
+        """Whoever makes a colony of the same name sees nothing of this one."""
+        keys = [*map(WindowKey.decode, self._stored_windows), *self._windows]
+        for key in keys:
+            if (key.partition, key.colony) == (fact.partition, fact.colony):
+                window = self._window(key)
+                if window.at < fact.at:
+                    self._windows[key] = Window.empty(key, self._seconds, fact.at)
+                    self._changed[key] = None
         stored = (msgspec.json.decode(key, type=Attempt) for key in self._stored_ready)
         for attempt in [*stored, *self._ready]:
             if (attempt.partition, attempt.colony) == (fact.partition, fact.colony):

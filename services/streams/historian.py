@@ -2,7 +2,8 @@
 
 It reads the ledger and not the facts, for most columns of the history (signatures, payloads, refusals,
 who signed) are in no fact. How far each partition is written stands in the history itself, after the
-rows that it covers, and rows may be written again: a worker that is killed goes on from there.
+rows that it covers, and rows may be written again: a worker that is killed goes on from there. With
+snapshots it folds from the newest one that is not after that place, else from the first record.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from projections.state import State
 from services.history.engine import Engine
 from services.history.sink import HistorySink
 from services.ledger.base import Ledger, LedgerUnavailable
+from services.snapshots import StateBefore, from_nothing
 
 __all__ = ["Historian"]
 
@@ -29,11 +31,14 @@ _LOOK_SECONDS = 5.0
 class Historian:
     """Folds a ledger, no faster than the engine takes rows. `failed` is done when it cannot go on."""
 
-    def __init__(self, ledger: Ledger, engine: Engine) -> None:
+    def __init__(self, ledger: Ledger, engine: Engine, before: StateBefore = from_nothing) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ledger = ledger
         self._states = [State() for _ in range(ledger.partitions)]
-        self._sink = HistorySink(engine, ledger, self._states)
+        self._before = before
+        self._written = [0] * ledger.partitions
+        """What was in the history at the start, by partition: the next offset."""
+        self._sink = HistorySink(engine, ledger, self._states, before=before)
         self._ends = [0] * ledger.partitions
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -68,15 +73,19 @@ class Historian:
     def lag(self) -> tuple[int, float]:
         """Records in the ledger that are not in the history, and the ledger time between its newest folded and written."""
         unread = sum(
-            max(end - state.next_offset, 0) for end, state in zip(self._ends, self._states, strict=True)
+            max(end - max(state.next_offset, written), 0)
+            for end, state, written in zip(self._ends, self._states, self._written, strict=True)
         )
         lag = self._sink.lag
         return unread + lag.records, lag.seconds
 
     async def _follow(self, partition: int) -> None:
-        state = self._states[partition]
         try:
-            async for events in self._ledger.follow(partition):
+            position = self._written[partition] = await self._sink.next(partition)
+            state = self._states[partition] = await self._before(partition, position)
+            if state.next_offset:
+                logger.info("partition %d is folded from offset %d", partition, state.next_offset)
+            async for events in self._ledger.follow(partition, state.next_offset):
                 for start in range(0, len(events), _SLICE):
                     for event in events[start : start + _SLICE]:
                         self._sink.accept(event, apply(state, event))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from services.facts.topic import facts_settings
 from services.ledger.kafka.settings import KafkaSettings
 
-__all__ = ["WorkerSettings"]
+__all__ = ["WorkerSettings", "stored_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,8 @@ class WorkerSettings:
     """The topic of the ledger, and how its brokers are reached."""
     history: str = ""
     """`clickhouse://user:password@host:port/database` to write the history there; empty to write none."""
+    snapshots: str = ""
+    """Where servers keep snapshots, a directory or `s3://bucket/prefix`, to start from; empty to use none."""
     windows: bool = True
     """Whether facts are counted into windows."""
     window_seconds: int = 60
@@ -48,5 +50,10 @@ class WorkerSettings:
 
     def stored(self, definition: str, partitions: int) -> KafkaSettings:
         """A compacted topic of ours beside it: `windows` or `ready`."""
-        topic = definition if self.ledger.topic == "ledger" else f"{self.ledger.topic}-{definition}"
-        return replace(self.ledger, topic=topic, definition=definition, partitions=partitions)
+        return stored_settings(self.ledger, definition, partitions)
+
+
+def stored_settings(ledger: KafkaSettings, definition: str, partitions: int) -> KafkaSettings:
+    """What workers store beside a ledger of so many partitions: `windows` or `ready`."""
+    topic = definition if ledger.topic == "ledger" else f"{ledger.topic}-{definition}"
+    return replace(ledger, topic=topic, definition=definition, partitions=partitions)

@@ -68,9 +68,14 @@ class Window(msgspec.Struct, gc=False):
     """From assigned to finished, of those that succeeded or failed."""
 
     @classmethod
-    def empty(cls, key: WindowKey, seconds: int) -> Window:
-        """A window in which nothing has happened yet."""
-        return cls(key.partition, *NO_POSITION, key.start, seconds, key.colony, key.function, key.executor)
+    def empty(cls, key: WindowKey, seconds: int, at: Position = NO_POSITION) -> Window:
+        """A window in which nothing has happened yet, up to and with the fact at a position."""
+        return cls(key.partition, *at, key.start, seconds, key.colony, key.function, key.executor)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has happened in it."""
+        return not (self.assigned or self.succeeded or self.failed or self.cancelled or self.put_back)
 
     @property
     def at(self) -> Position:

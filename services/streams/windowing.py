@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from tempfile import TemporaryDirectory
 from time import time_ns
 from typing import Any, cast
 
@@ -51,6 +52,8 @@ class Windowing:
         self._seen = Positions()
         self._waiting: list[EventT[Any]] = []
         self._storing = asyncio.Lock()
+        self._folder = TemporaryDirectory(prefix="colony-windows-")
+        """Faust makes folders where it is told to, though nothing is kept in them."""
         self._app = self._make_app(partitions)
         self._progress = Progress(self._facts, self._app.conf.id, lambda: sorted(self._own))
         self._windows = self._table("windows", partitions)
@@ -73,6 +76,7 @@ class Windowing:
         """Leave the other workers; what is not stored is counted by them."""
         await self._progress.stop()
         await self._app.stop()
+        self._folder.cleanup()
 
     @property
     def lag(self) -> tuple[int, float]:
@@ -97,6 +101,7 @@ class Windowing:
             broker_session_timeout=_SESSION_SECONDS,
             broker_heartbeat_interval=_SESSION_SECONDS / 5,
             consumer_auto_offset_reset="earliest",
+            datadir=self._folder.name,
             loghandlers=[],
             store="memory://",
             stream_buffer_maxsize=4096,

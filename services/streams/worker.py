@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -15,6 +16,7 @@ import uvicorn
 from services.history.engine import open_history
 from services.ledger.kafka.ledger import KafkaLedger
 from services.ledger.kafka.topics import ensure_topic
+from services.snapshots import StateBefore, from_nothing, open_store, state_before
 from services.streams.historian import Historian
 from services.streams.metrics import WorkerMetrics
 from services.streams.settings import WorkerSettings
@@ -41,6 +43,8 @@ def run(settings: WorkerSettings) -> None:
         HistoryRefused: the history cannot be kept there.
         LedgerError: the topics cannot be used, or a record of the ledger is damaged.
         OSError: the address cannot be listened on.
+        StoreUnavailable: the place of the snapshots cannot be reached.
+        ValueError: there can be no snapshots in such a place.
     """
     asyncio.run(_run(settings))
 
@@ -69,7 +73,11 @@ async def _run(settings: WorkerSettings) -> None:
 async def _start_historian(settings: WorkerSettings, ledger: KafkaLedger, undo: AsyncExitStack) -> Historian:
     engine = await asyncio.to_thread(open_history, settings.history)
     undo.callback(engine.close)
-    historian = Historian(ledger, engine)
+    before: StateBefore = from_nothing
+    if settings.snapshots:
+        store = await asyncio.to_thread(open_store, settings.snapshots)
+        before = partial(state_before, ledger, store)
+    historian = Historian(ledger, engine, before)
     undo.push_async_callback(historian.stop)
     await historian.start()
     return historian

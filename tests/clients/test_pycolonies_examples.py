@@ -17,10 +17,11 @@ from colonyledger.wire import ProcessState
 
 from services.node.dev import COLONY, USER
 from tests.clients.python_program import PATIENCE, run, variables
+from tests.ledgers import Ledgers
 from tests.s3_server import S3Server
 from tests.servers import Server
 
-EXECUTORS = ("des", "echo", "helloworld", "kwargs", "python")
+EXECUTORS = ("des", "echo", "helloworld", "kwargs")
 """Each is the example `…_executor.py`, and registers itself as `…-executor`, of a type of that name."""
 
 PRINTED = {
@@ -59,9 +60,9 @@ def examples(pycolonies_source: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, ledgers: Ledgers) -> Iterator[Server]:
     """A server for the examples alone: the names of their executors are written down in them."""
-    server = Server(tmp_path_factory.mktemp("server"), "--dev", variables={})
+    server = ledgers.server(tmp_path_factory.mktemp("server"), "--dev", variables={})
     try:
         server.start()
         yield server
@@ -78,10 +79,17 @@ def environment(server: Server, pycolonies_source: Path, s3: S3Server) -> dict[s
 
 @pytest.fixture(scope="module")
 def executors(examples: Path, environment: dict[str, str]) -> Iterator[None]:
-    """All executors of the examples at work."""
+    """The executors of the examples at work, but for one."""
     with ExitStack() as running:
         for name in EXECUTORS:
             running.enter_context(executor(examples, name, environment))
+        yield
+
+
+@pytest.fixture
+def python_executor(examples: Path, environment: dict[str, str]) -> Iterator[None]:
+    """That one, anew for each test: it ends by itself when there was nothing to do for ten seconds."""
+    with executor(examples, "python", environment):
         yield
 
 
@@ -151,18 +159,18 @@ def graph_of(client: SyncClient, executortype: str, nodename: str) -> list[str]:
 
 
 def test_every_example_has_a_test(examples: Path) -> None:
-    tested = [f"{name}_executor.py" for name in EXECUTORS] + [*PRINTED, *OTHERS, *NO_PROGRAMS]
+    tested = [f"{name}_executor.py" for name in (*EXECUTORS, "python")] + [*PRINTED, *OTHERS, *NO_PROGRAMS]
     assert sorted(path.name for path in examples.glob("*.py")) == sorted(tested)
     assert all(test in globals() for test in OTHERS.values())
 
 
-@pytest.mark.usefixtures("executors")
+@pytest.mark.usefixtures("executors", "python_executor")
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_program_that_prints_a_result(example: Example, name: str) -> None:
     assert example(name).splitlines()[-1] == PRINTED[name]
 
 
-@pytest.mark.usefixtures("executors")
+@pytest.mark.usefixtures("python_executor")
 def test_a_monad_that_prints_nothing(example: Example, client: SyncClient) -> None:
     assert example("monad_example3.py") == ""
     done = client.get_processes(ProcessState.SUCCESS, executortype="python-executor")

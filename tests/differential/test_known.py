@@ -30,7 +30,8 @@ LEFT_OUT = {
     "getnodemsg",  # the reference does not serve it, as the two below
     "getnodesbylocationmsg",
     "getnodesmsg",
-    "queryhistorymsg",  # of our own, as the one below
+    "getwindowsmsg",  # of our own, as the two below
+    "queryhistorymsg",
     "queryserverhistorymsg",
 }
 

@@ -136,12 +136,8 @@ def test_the_server_gives_the_id(world: World) -> None:
         (definition("", "K"), "metadata.name is empty"),
         (definition("d", ""), "spec.names.kind is empty"),
         (
-            definition("d", "K", BlueprintHandler("reconciler", "")),
-            "the handler needs both executorType and functionName, or neither",
-        ),
-        (
             definition("d", "K", BlueprintHandler("", "reconcile")),
-            "the handler needs both executorType and functionName, or neither",
+            "the handler has a functionName and no executorType",
         ),
         (
             definition("d", "K", BlueprintHandler("r", "f", -1)),

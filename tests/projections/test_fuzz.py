@@ -139,7 +139,7 @@ def folded() -> State:
     return state
 
 
-ASKED_ELSEWHERE = ("queryhistorymsg", "queryserverhistorymsg")
+ASKED_ELSEWHERE = ("getwindowsmsg", "queryhistorymsg", "queryserverhistorymsg")
 """The fold only says whose rows may be seen; the server asks the history for them."""
 
 

@@ -218,7 +218,7 @@ def test_searching_the_last_days(world: World, edge: Identity) -> None:
     write(world, edge, process, "old")
     world.advance(DAY)
     write(world, edge, process, "new")
-    world.tick(1)
+    world.advance(1)
     assert texts(search(world, "", days=1)) == ["new"]
     assert texts(search(world, "", days=2)) == ["old", "new"]
 

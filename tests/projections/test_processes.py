@@ -338,6 +338,8 @@ def test_history_covers_the_last_seconds(world: World, edge: Identity) -> None:
     assert history(60, 1) == history(60, 1, edge.id) == [old[0].processid]
     assert history(60, 1, world.user.id) == []
     assert len(history(60)) == 10
+    world.advance(58)
+    assert history(60) == [new.processid], "they grow old while nothing is written to the log"
 
 
 # -- removing and cancelling ------------------------------------------------------------------------------

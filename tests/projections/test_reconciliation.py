@@ -257,6 +257,19 @@ def test_kinds_that_nobody_reconciles_touch_no_cron(kind: World, name: str) -> N
     assert waiting(kind) == []
 
 
+def test_a_handler_without_a_function_only_cleans_up(world: World) -> None:
+    """As the Rust SDK defines its kinds (blueprints.md sections 2 and 6)."""
+    define(world, "k", "K", handler=BlueprintHandler("reconciler", ""))
+    add(world, "b", "K", "home")
+    update(world, "b", "K", "away", spec={"a": 1})
+    assert (waiting(world), crons(world)) == ([], [])
+    refusal = (400, "Blueprint has no handler with function name defined")
+    assert world.refused(world.user, ReconcileBlueprint(namespace="dev", name="b", force=True)) == refusal
+    remove(world, "b")
+    (process,) = waiting(world)
+    assert (process.spec.funcname, process.spec.conditions.executortype) == ("cleanup", "reconciler")
+
+
 def test_a_removed_cron_comes_back_with_the_next_blueprint(kind: World) -> None:
     add(kind, "a", "K", "Home")
     (cron,) = crons(kind)

@@ -160,7 +160,8 @@ class World:
         """
         rpc = REGISTRY[payloadtype_of(message)]
         if rpc.kind is Kind.QUERY:
-            return answer([View(self.state, who.id)], rpc, read_message(rpc, b64encode(encode(message))))
+            view = View(self.state, who.id, self.now)
+            return answer([view], rpc, read_message(rpc, b64encode(encode(message))))
         outcome = self.append(self.record(who, message))
         if outcome.refusal is not None:
             raise outcome.refusal

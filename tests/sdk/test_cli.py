@@ -60,7 +60,7 @@ GROUPS = {
     "user": ["add", "ls", "get", "remove", "chid"],
     "executor": ["add", "create", "ls", "get", "approve", "reject", "remove", "chid"],
     "location": ["add", "ls", "get", "nodes", "remove"],
-    "function": ["submit", "exec", "register", "remove", "ls"],
+    "function": ["submit", "exec", "register", "remove", "ls", "stats"],
     "process": [
         "psw",
         "ps",

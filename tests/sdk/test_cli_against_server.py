@@ -120,6 +120,24 @@ def test_submit_by_options(colony: Colony, executor: str) -> None:
     assert (spec["priority"], spec["maxexectime"], spec["maxretries"]) == (2, 5, -1)
 
 
+def test_how_often_functions_are_called(colony: Colony, executor: str) -> None:
+    for number in ("2", "3"):
+        colony("function", "exec", "--func", "square", "--args", number, "--targettype", executor, "--wait")
+    asked = ("function", "stats", "--func", "square", "--executor", executor)
+    windows = colony(*asked, "--minutes", "60", "--json").json
+    assert [sum(window[name] for window in windows) for name in ("assigned", "succeeded", "failed")] == [
+        2,
+        2,
+        0,
+    ]
+    assert {(window["functionname"], window["executorname"]) for window in windows} == {("square", executor)}
+    shown = colony(*asked).out
+    for word in ("Calls/s", "Running, s", "square"):
+        assert word in shown
+    assert colony("function", "stats", "--func", "nothing", "--json").json == []
+    assert "--count" in colony("function", "stats", "--count", "0", code=2).err
+
+
 @pytest.mark.parametrize("wait", ["--wait", "--follow", "--out"])
 def test_a_process_that_fails(colony: Colony, executor: str, wait: str) -> None:
     outcome = colony("function", "exec", "--func", "broken", "--targettype", executor, wait, code=1)

@@ -217,6 +217,23 @@ def test_the_doctor(colony: Colony, client: SyncClient, blueprint: str, tmp_path
     assert f"[{blueprint}] looked around" in colony("blueprint", "log").out
 
 
+def test_the_doctor_misses_no_reconciler_that_has_nothing_to_do(
+    colony: Colony, kind: str, tmp_path: Path
+) -> None:
+    definition = {
+        "metadata": {"name": kind},
+        "spec": {"names": {"kind": kind}, "handler": {"executorType": kind}},
+    }
+    colony("blueprint", "definition", "add", "--spec", specification(tmp_path, definition))
+    colony(
+        "blueprint",
+        "add",
+        "--spec",
+        specification(tmp_path, {"kind": kind, "metadata": {"name": kind}, "spec": {}}),
+    )
+    assert colony("blueprint", "doctor", "--name", kind, "--json").json == []
+
+
 def test_nobody_reconciles(colony: Colony, blueprint: str) -> None:
     assert "no executor is approved" in colony("blueprint", "log", "--name", blueprint, code=1).err
 

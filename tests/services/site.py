@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from uuid import uuid4
 
 import httpx
+import pytest
 from colonyledger.identity import Identity
 from colonyledger.wire import (
     AddColony,
@@ -46,6 +47,7 @@ __all__ = [
     "counted",
     "error_in",
     "eventually",
+    "on_both_ledgers",
     "reply_in",
 ]
 
@@ -53,6 +55,13 @@ R = TypeVar("R")
 
 PATIENCE = 60.0
 """Seconds after which something that has not happened never will."""
+
+on_both_ledgers = pytest.mark.parametrize(
+    "server",
+    [pytest.param("embedded", marks=pytest.mark.embedded("the same test runs on Kafka beside it")), "kafka"],
+    indirect=True,
+)
+"""For tests of what the ledgers do in ways of their own."""
 
 NOTHING = (404, "No process available for assignment")
 

@@ -37,7 +37,7 @@ from projections.registry import REGISTRY
 from projections.roles import authorise
 from projections.system import Rules
 from projections.turn import View
-from services.ingress.connection import Connection
+from services.ingress.connection import AsgiConnection
 from services.ingress.demand import Demand
 from services.ingress.demands import Demands
 from services.ingress.envelopes import Signed
@@ -93,7 +93,7 @@ class Client:
 
     def __init__(self) -> None:
         self._gone = asyncio.Event()
-        self.connection = Connection(self._receive)
+        self.connection = AsgiConnection(self._receive)
 
     async def _receive(self) -> dict[str, Any]:
         await self._gone.wait()

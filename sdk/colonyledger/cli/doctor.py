@@ -94,6 +94,8 @@ def examine(session: Session, name: str, *, fix: bool) -> None:
 
 def _checks(colony: _Colony, blueprint: Blueprint) -> Iterator[_Check]:
     handler = colony.handlers.get(blueprint.kind)
+    if handler is not None and not handler.function_name:
+        handler = None  # it only cleans up
     if handler is not None:
         yield _reconciler(colony, blueprint, handler)
         yield _cron(colony, blueprint, handler)

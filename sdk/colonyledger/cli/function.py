@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from time import time_ns
 from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
 from colonyledger.cli.following import finish, follow
-from colonyledger.cli.functiontables import functions_table
+from colonyledger.cli.functiontables import functions_table, windows_table
 from colonyledger.cli.session import Session, command, group
 from colonyledger.cli.specfiles import read_spec, split_pairs, split_values
 from colonyledger.errors import InvalidArgument
 from colonyledger.spec import UNLIMITED, function_spec
-from colonyledger.wire import Function, FunctionSpec
+from colonyledger.wire import SECOND, Function, FunctionSpec
 
 app = group("Submit functions, and see which there are.")
 
@@ -136,6 +137,25 @@ def list_functions(
     """List the registered functions, and how long they took."""
     functions = session.member.get_functions(name)
     session.show(functions, functions_table(functions))
+
+
+@command(
+    app,
+    "stats",
+    examples=["colony function stats", "colony function stats --func square --minutes 10 --json"],
+)
+def show_statistics(
+    session: Session,
+    *,
+    func: Annotated[str, typer.Option(help="Only of this function")] = "",
+    executor: Annotated[str, typer.Option(help="Only on this executor")] = "",
+    minutes: Annotated[int, typer.Option(min=0, help="How far to look back; 0 is as far as there is")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many rows at most")] = 100,
+) -> None:
+    """Show how often functions were called and how long it took, by executor and window of time, newest first."""
+    since = time_ns() - minutes * 60 * SECOND if minutes else 0
+    windows = session.member.get_windows(func, executor, since=since, count=count)
+    session.show(windows, windows_table(windows))
 
 
 def _submit(

@@ -27,6 +27,7 @@ from colonyledger.sync.rpc.server import ServerCalls
 from colonyledger.sync.rpc.snapshots import SnapshotCalls
 from colonyledger.sync.rpc.subscriptions import SubscriptionCalls
 from colonyledger.sync.rpc.users import UserCalls
+from colonyledger.sync.rpc.windows import WindowCalls
 from colonyledger.sync.rpc.workflows import WorkflowCalls
 
 __all__ = ["SyncClient"]
@@ -45,6 +46,7 @@ class SyncClient(
     CronCalls,
     GeneratorCalls,
     LogCalls,
+    WindowCalls,
     ChannelCalls,
     FileCalls,
     SnapshotCalls,

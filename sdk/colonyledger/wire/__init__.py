@@ -212,6 +212,7 @@ from colonyledger.wire.users import (
     RemoveUser,
     User,
 )
+from colonyledger.wire.windows import Durations, FunctionWindow, GetWindows
 from colonyledger.wire.workflows import (
     AddChild,
     CancelProcessGraph,
@@ -280,6 +281,7 @@ __all__ = [
     "Conditions",
     "CreateSnapshot",
     "Cron",
+    "Durations",
     "Edge",
     "Empty",
     "ErrorBody",
@@ -293,6 +295,7 @@ __all__ = [
     "Function",
     "FunctionArgument",
     "FunctionSpec",
+    "FunctionWindow",
     "Generator",
     "GetAttribute",
     "GetBlueprint",
@@ -335,6 +338,7 @@ __all__ = [
     "GetUserById",
     "GetUsers",
     "GetVersion",
+    "GetWindows",
     "Gpu",
     "Hardware",
     "HistoryColumn",

@@ -99,7 +99,7 @@ class BlueprintDefinitionNames(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class BlueprintHandler(msgspec.Struct, omit_defaults=True, gc=False):
-    """Who reconciles a kind: executors of this type, by this function.
+    """Who reconciles a kind: executors of this type, by this function; without a function they only clean up.
 
     Every `reconcile_interval` seconds they look after everything of the kind; 0 means 60.
     """

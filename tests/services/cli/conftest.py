@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ import pytest
 from colonyledger.cli import main
 from colonyledger.record import Record
 
-from services.ledger import EmbeddedLedger
+from services.ledger import open_ledger
+from tests.ledgers import Ledgers
 from tests.projections.world import World
 from tests.services.history.story import tell
 
@@ -26,7 +28,23 @@ class Outcome(NamedTuple):
 
 
 Run = Callable[..., Outcome]
-Keep = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A data directory, and the ledger that belongs to it."""
+
+    directory: Path
+    ledger: str
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """How commands are told where they are."""
+        where = ("--data-dir", str(self.directory))
+        return (*where, "--ledger", self.ledger) if "://" in self.ledger else where
+
+
+Keep = Callable[..., Kept]
 
 
 @pytest.fixture
@@ -48,18 +66,19 @@ def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def keep(tmp_path: Path) -> Keep:
-    """Write records to the ledger of a data directory, which is given back."""
+def keep(tmp_path: Path, ledgers: Ledgers) -> Keep:
+    """Append records to the ledger of a data directory; says where they are."""
+    kept = Kept(tmp_path, ledgers.place(tmp_path))
 
-    def write(records: Sequence[Record], *, partitions: int = 1) -> Path:
+    def write(records: Sequence[Record], *, partitions: int = 1) -> Kept:
         async def append() -> None:
-            ledger = await EmbeddedLedger.open(tmp_path / "ledger", partitions=partitions)
+            ledger = await open_ledger(kept.ledger, partitions=partitions)
             for number, record in enumerate(records):
                 await ledger.append(number % partitions, record)
             await ledger.close()
 
         asyncio.run(append())
-        return tmp_path
+        return kept
 
     return write
 

@@ -15,7 +15,8 @@ from pyarrow import parquet
 from services.history.engine import open_history
 from services.history.named import NamedQuery, named_queries
 from services.history.replay import replay
-from services.ledger import EmbeddedLedger
+from services.ledger import open_ledger
+from tests.ledgers import Ledgers
 from tests.projections.world import World
 from tests.services.cli.conftest import Keep, Run
 from tests.services.history.server import Server
@@ -30,14 +31,14 @@ FUNCTIONS = """
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(tmp_path_factory: pytest.TempPathFactory, ledgers: Ledgers) -> Path:
     """A data directory with a ledger and its history; nobody changes it."""
     directory = tmp_path_factory.mktemp("data")
     world = World()
     tell(world)
 
     async def make() -> None:
-        ledger = await EmbeddedLedger.open(directory / "ledger")
+        ledger = await open_ledger(ledgers.place(directory), partitions=1)
         for event in world.events:
             await ledger.append(0, event.record)
         engine = open_history(directory / "history")
@@ -50,13 +51,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_replaying_again_changes_nothing(run: Run, keep: Keep, records: list[Record]) -> None:
-    directory = keep(records)
-    first = run("history", "replay", "--data-dir", directory)
+    place = keep(records)
+    first = run("history", "replay", *place.flags)
     assert first.code == 0
     assert f"History written Records={len(records)}" in first.err
-    again = run("history", "replay", "--data-dir", directory, "--json")
+    again = run("history", "replay", *place.flags, "--json")
     assert json.loads(again.out)["records"] == len(records)
-    done = run("history", "query", "--data-dir", directory, "SELECT count() AS n FROM records", "-o", "json")
+    done = run(
+        "history", "query", "--data-dir", place.directory, "SELECT count() AS n FROM records", "-o", "json"
+    )
     assert json.loads(done.out) == [{"n": len(records)}]
 
 
@@ -211,10 +214,11 @@ def test_a_clickhouse_server(run: Run, keep: Keep, records: list[Record], tmp_pa
     server.start()
     try:
         url = server.url("history")
-        done = run("history", "replay", "--data-dir", keep(records), "--history", url)
+        place = keep(records)
+        done = run("history", "replay", *place.flags, "--history", url)
         assert done.code == 0
         query = run("history", "query", "--history", url, "SELECT count() AS n FROM records", "-o", "json")
         assert json.loads(query.out) == [{"n": len(records)}]
-        assert run("history", "replay", "--data-dir", tmp_path, "--history", url, "--afresh").code == 0
+        assert run("history", "replay", *place.flags, "--history", url, "--afresh").code == 0
     finally:
         server.stop()

@@ -17,7 +17,8 @@ from projections.event import Event
 from projections.fold import apply
 from projections.state import State
 from services.cli.verification import BadRecord, verify
-from services.ledger import EmbeddedLedger
+from services.ledger import open_ledger
+from tests.ledgers import stored
 from tests.projections.world import World, identity
 from tests.servers import COLONY, clean_environment
 from tests.services.cli.conftest import Keep, Run
@@ -26,7 +27,7 @@ from tests.services.history.story import tell
 
 
 def test_tail_tells_who_signed_what(run: Run, keep: Keep, records: list[Record]) -> None:
-    done = run("ledger", "tail", "--data-dir", keep(records), "-n", "3")
+    done = run("ledger", "tail", *keep(records).flags, "-n", "3")
     assert done.code == 0
     lines = done.out.splitlines()
     assert ["approveexecutormsg" in line for line in lines].count(True) == 0
@@ -38,7 +39,7 @@ def test_tail_tells_who_signed_what(run: Run, keep: Keep, records: list[Record])
 
 
 def test_tail_as_json_has_everything(run: Run, keep: Keep, records: list[Record]) -> None:
-    done = run("ledger", "tail", "--data-dir", keep(records), "-n", "1000", "-o", "json")
+    done = run("ledger", "tail", *keep(records).flags, "-n", "1000", "-o", "json")
     lines = json.loads(done.out)
     assert [line["offset"] for line in lines] == list(range(len(records)))
     assert [line["identity"] for line in lines] == [record.identity for record in records]
@@ -47,7 +48,7 @@ def test_tail_as_json_has_everything(run: Run, keep: Keep, records: list[Record]
 
 
 def test_tail_without_folding_shows_keys(run: Run, keep: Keep, records: list[Record]) -> None:
-    done = run("ledger", "tail", "--data-dir", keep(records), "-n", "1", "--no-fold")
+    done = run("ledger", "tail", *keep(records).flags, "-n", "1", "--no-fold")
     assert f"…{records[-1].identity[-12:]}" in done.out
     assert "Status" not in done.out
 
@@ -55,21 +56,31 @@ def test_tail_without_folding_shows_keys(run: Run, keep: Keep, records: list[Rec
 def test_tail_of_several_partitions_is_in_the_order_of_time(
     run: Run, keep: Keep, records: list[Record]
 ) -> None:
-    done = run("ledger", "tail", "--data-dir", keep(records, partitions=3), "-n", "5", "-o", "json")
-    end = len(records)
-    assert [(line["partition"], line["offset"]) for line in json.loads(done.out)] == [
-        (number % 3, number // 3) for number in range(end - 5, end)
-    ]
+    place = keep(records, partitions=3)
+
+    async def in_order() -> list[tuple[int, int]]:
+        ledger = await open_ledger(place.ledger, read_only=True)
+        events = sorted(
+            (event.time, partition, event.offset)
+            for partition, events in enumerate(await stored(ledger))
+            for event in events
+        )
+        await ledger.close()
+        return [(partition, offset) for _, partition, offset in events]
+
+    done = run("ledger", "tail", *place.flags, "-n", "5", "-o", "json")
+    shown = [(line["partition"], line["offset"]) for line in json.loads(done.out)]
+    assert shown == asyncio.run(in_order())[-5:]
 
 
 def test_nothing_is_shown_if_nothing_is_asked_for(run: Run, keep: Keep, records: list[Record]) -> None:
-    assert json.loads(run("ledger", "tail", "--data-dir", keep(records), "-n", "0", "-o", "json").out) == []
+    assert json.loads(run("ledger", "tail", *keep(records).flags, "-n", "0", "-o", "json").out) == []
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_following_goes_on_with_what_is_appended(keep: Keep, records: list[Record], form: str) -> None:
-    directory = keep(records[:5])
-    command = [str(COLONY), "ledger", "tail", "--data-dir", str(directory), "-n", "2", "--follow", "-o", form]
+    place = keep(records[:5])
+    command = [str(COLONY), "ledger", "tail", *place.flags, "-n", "2", "--follow", "-o", form]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment()) as tail:
         assert tail.stdout is not None
         try:
@@ -86,10 +97,10 @@ def test_following_goes_on_with_what_is_appended(keep: Keep, records: list[Recor
 
 
 def test_a_true_ledger_is_verified(run: Run, keep: Keep, records: list[Record]) -> None:
-    directory = keep(records)
+    place = keep(records)
 
     async def digest() -> str:
-        ledger = await EmbeddedLedger.open(directory / "ledger", read_only=True)
+        ledger = await open_ledger(place.ledger, read_only=True)
         state = State()
         async for events in ledger.read(0):
             for event in events:
@@ -97,7 +108,7 @@ def test_a_true_ledger_is_verified(run: Run, keep: Keep, records: list[Record]) 
         await ledger.close()
         return state_digest(state)
 
-    done = run("ledger", "verify", "--data-dir", directory, "-o", "json")
+    done = run("ledger", "verify", *place.flags, "-o", "json")
     assert done.code == 0
     (verified,) = json.loads(done.out)
     assert verified["records"] == len(records)
@@ -107,13 +118,13 @@ def test_a_true_ledger_is_verified(run: Run, keep: Keep, records: list[Record]) 
 
 
 def test_every_partition_is_verified(run: Run, keep: Keep, records: list[Record]) -> None:
-    done = run("ledger", "verify", "--data-dir", keep(records, partitions=4), "-o", "json")
+    done = run("ledger", "verify", *keep(records, partitions=4).flags, "-o", "json")
     assert [part["partition"] for part in json.loads(done.out)] == [0, 1, 2, 3]
     assert sum(part["records"] for part in json.loads(done.out)) == len(records)
 
 
 def test_an_empty_ledger_is_true(run: Run, keep: Keep) -> None:
-    done = run("ledger", "verify", "--data-dir", keep([]))
+    done = run("ledger", "verify", *keep([]).flags)
     assert done.code == 0
 
 
@@ -134,14 +145,15 @@ def test_a_lie_is_found_where_it_is(run: Run, keep: Keep, records: list[Record],
     falsify, reason = LIES[lie]
     records[17] = falsify(records[17])
     records[30] = falsify(records[30])
-    done = run("ledger", "verify", "--data-dir", keep(records))
+    done = run("ledger", "verify", *keep(records).flags)
     assert done.code == 1
     assert f"Error: partition 0, offset 17: {reason}" in done.err
     assert done.out == ""
 
 
+@pytest.mark.embedded("damages a segment file")
 def test_damage_is_found_where_it_is(run: Run, keep: Keep, records: list[Record]) -> None:
-    directory = keep(records)
+    directory = keep(records).directory
     segment = next(directory.rglob("*.segment"))
     content = bytearray(segment.read_bytes())
     content[content.index(records[12].payload)] ^= 1

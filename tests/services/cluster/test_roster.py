@@ -39,6 +39,28 @@ def rosters(*announcements: Announcement) -> dict[str, Roster]:
     return known
 
 
+def test_who_does_not_serve_a_partition_does_not_go_first_in_it() -> None:
+    without, *others = [
+        msgspec.structs.replace(node(run), served=served)
+        for run, served in (("a", (0,)), ("b", (0, 1)), ("c", (0, 1)))
+    ]
+    known = rosters(without, *others)
+    for number in range(40):
+        ranks = [known[run].rank(str(number), partition=1) for run in ("b", "c")]
+        assert sorted(ranks) == [0, 1]
+        everywhere = sorted(roster.rank(str(number), partition=0) for roster in known.values())
+        assert everywhere == [0, 1, 2]
+    assert known["b"].rank("anything", partition=2) == 0, (
+        "a node that says nothing of a partition does not serve it"
+    )
+
+
+def test_who_distrusts_a_partition() -> None:
+    told = msgspec.structs.replace(node("a"), folded=(7, -1))
+    assert [told.distrusts(partition) for partition in range(3)] == [False, True, False]
+    assert decode(encode(told)).distrusts(1)
+
+
 @given(st.text(max_size=20))
 def test_all_nodes_agree_on_the_order(subject: str) -> None:
     known = rosters(*(node(run) for run in RUNS))

@@ -20,6 +20,14 @@ from tests.services.history.stored_ledger import StoredLedger, copy
 OPTIONS = PublisherOptions(poll_seconds=0.05, retry_seconds=0.05)
 
 
+def state_at(events: Sequence[Event], position: int) -> State:
+    """What the records before a position come to."""
+    state = State()
+    for event in events[:position]:
+        apply(state, copy(event))
+    return state
+
+
 class Node:
     """A node as far as facts are concerned: a fold of one partition, and a publisher beside it."""
 
@@ -32,9 +40,7 @@ class Node:
         at: int,
     ) -> None:
         self.events = events
-        self.states = [State()]
-        for event in events[:at]:
-            apply(self.states[0], copy(event))
+        self.states = [state_at(events, at)]
         self.publisher = Publisher(StoredLedger(events), self.states, settings, leads, options)
 
     def fold(self, until: int | None = None) -> None:

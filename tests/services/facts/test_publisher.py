@@ -14,13 +14,16 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from projections.state import State
+from services.facts.publisher import Publisher
 from services.facts.topic import FactsTopic, facts_settings
 from services.ledger import KafkaSettings
 from tests.kafka_broker import KafkaBroker, running_broker
 from tests.projections.workload import history
 from tests.projections.world import World
-from tests.services.facts.conftest import OPTIONS, StartNode
+from tests.services.facts.conftest import OPTIONS, StartNode, state_at
 from tests.services.facts.reading import PATIENCE, deduplicated, facts_in, records_of, told_by
+from tests.services.history.stored_ledger import WatchedLedger
 
 PROGRAM = Path(__file__).with_name("publish_until_killed.py")
 
@@ -124,6 +127,32 @@ async def test_a_node_that_begins_with_a_newer_state_folds_the_rest_anew(
     second.fold()
     await second.published()
     assert await facts_in(facts_topic) == told_by(events)
+
+
+async def test_what_was_missed_is_folded_from_a_snapshot_before_it(
+    start_node: StartNode, facts_topic: KafkaSettings, seed: int
+) -> None:
+    events = history(seed, 900)
+    first = start_node(events)
+    first.fold(300)
+    await first.published()
+    await first.publisher.stop()
+    published = told_by(events[:300])[-1].offset
+    asked: list[int] = []
+
+    async def before(partition: int, position: int) -> State:
+        asked.append(position)
+        return state_at(events, 200)
+
+    ledger, states = WatchedLedger(events), [state_at(events, 600)]
+    second = Publisher(ledger, states, facts_topic, lambda _: True, OPTIONS, before=before)
+    second.start()
+    async with asyncio.timeout(PATIENCE):
+        while second.lag.records:  # noqa: ASYNC110 (progress is a state, not an event)
+            await asyncio.sleep(0.01)
+    await second.stop()
+    assert await facts_in(facts_topic) == told_by(events[:600])
+    assert (asked, ledger.read_from) == ([published], [200])
 
 
 async def test_facts_that_did_not_fit_into_memory_are_derived_anew(

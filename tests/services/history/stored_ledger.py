@@ -43,6 +43,22 @@ class StoredLedger:
         pass
 
 
+class WatchedLedger(StoredLedger):
+    """Notes from which offsets on records were read, other than to look at the first one there."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        super().__init__(events)
+        self.read_from: list[int] = []
+
+    async def read(self, partition: int, offset: int = 0) -> AsyncIterator[list[Event]]:
+        looked = False
+        async for events in super().read(partition, offset):
+            if looked and offset not in self.read_from:
+                self.read_from.append(offset)
+            looked = True
+            yield events
+
+
 def copy(event: Event) -> Event:
     """The event as it comes from a disk: nothing decoded."""
     return Event(event.partition, event.offset, event.time, event.record)

@@ -8,7 +8,8 @@ import pytest
 
 from services.history.engine import Engine
 from services.history.replay import replay
-from services.ledger import EmbeddedLedger, LedgerCorrupt
+from services.ledger import EmbeddedLedger, LedgerCorrupt, open_ledger
+from tests.ledgers import Ledgers
 from tests.projections.world import World
 from tests.services.history.asked import everything, rows
 from tests.services.history.stored_ledger import StoredLedger
@@ -47,8 +48,10 @@ async def test_an_empty_ledger_makes_an_empty_history(directory: Engine) -> None
     assert directory.positions() == {}
 
 
-async def test_a_real_ledger_with_several_partitions(directory: Engine, world: World, tmp_path: Path) -> None:
-    ledger = await EmbeddedLedger.open(tmp_path / "ledger", partitions=2)
+async def test_a_real_ledger_with_several_partitions(
+    directory: Engine, world: World, tmp_path: Path, ledgers: Ledgers
+) -> None:
+    ledger = await open_ledger(ledgers.place(tmp_path), partitions=2)
     for partition in (0, 1):
         for event in world.events:
             await ledger.append(partition, event.record)
@@ -62,6 +65,7 @@ async def test_a_real_ledger_with_several_partitions(directory: Engine, world: W
     assert rows(directory, sql) == [[0, len(world.events)], [1, len(world.events)]]
 
 
+@pytest.mark.embedded("damages a segment file")
 async def test_a_damaged_ledger_is_replayed_up_to_the_damage(
     directory: Engine, world: World, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from colonyledger.wire import AddColony, Colony, HistoryResult, QueryHistory, Qu
 
 from services.node.dev import COLONY_OWNER, SERVER_OWNER, USER
 from tests.conftest import StartServer
+from tests.ledgers import Ledgers
 from tests.servers import COLONY, STARTS_WITHIN, Server, clean_environment
 from tests.services.history.server import Server as ClickHouse
 
@@ -57,9 +58,9 @@ def colony(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def asked(tmp_path_factory: pytest.TempPathFactory, ledgers: Ledgers) -> Iterator[Server]:
     """A server with its history in a directory, three processes, and another colony."""
-    server = Server(tmp_path_factory.mktemp("asked"), "--dev", "--history", "chdb", variables={})
+    server = ledgers.server(tmp_path_factory.mktemp("asked"), "--dev", "--history", "chdb", variables={})
     try:
         server.start()
         submit(server, 3)
@@ -119,9 +120,9 @@ def test_a_directory_that_a_server_owns_is_not_opened(asked: Server) -> None:
 
 
 def test_the_ledger_of_a_running_server_can_be_looked_at(asked: Server) -> None:
-    tail = colony(asked, "ledger", "tail", "--data-dir", str(asked.directory), "-o", "json")
+    tail = colony(asked, "ledger", "tail", "--ledger", asked.ledger, "-o", "json")
     assert [line["who"] for line in json.loads(tail.stdout)].count("myuser") == 3
-    assert colony(asked, "ledger", "verify", "--data-dir", str(asked.directory)).returncode == 0
+    assert colony(asked, "ledger", "verify", "--ledger", asked.ledger).returncode == 0
 
 
 def test_the_lag_is_a_metric(asked: Server) -> None:

@@ -21,7 +21,7 @@ from services.history.sink import HistorySink, SinkOptions, logger
 from tests.projections.world import World
 from tests.services.history.asked import everything, rows
 from tests.services.history.server import Server
-from tests.services.history.stored_ledger import StoredLedger, copy
+from tests.services.history.stored_ledger import StoredLedger, WatchedLedger, copy
 
 OPTIONS = SinkOptions(flush_seconds=0.05, retry_seconds=0.05)
 
@@ -123,6 +123,36 @@ async def test_a_run_that_starts_from_a_snapshot_writes_what_was_missed(
     await run.drained()
     assert everything(directory) == whole
     await run.sink.close()
+
+
+async def test_what_was_missed_is_folded_from_a_snapshot_before_it(directory: Engine, world: World) -> None:
+    """It is asked for what is not after the written rows, and no record before it is read."""
+    whole = await expected(directory, world)
+    first = Run(directory, world)
+    await first.sink.start()
+    first.fold(world.events[:30])
+    await first.sink.close()
+    asked: list[int] = []
+
+    async def before(partition: int, position: int) -> State:
+        asked.append(position)
+        state = State()
+        for event in world.events[:20]:
+            apply(state, copy(event))
+        return state
+
+    ledger, state = WatchedLedger(world.events), State()
+    for event in world.events[:50]:
+        apply(state, copy(event))
+    sink = HistorySink(directory, ledger, [state], OPTIONS, before=before)
+    await sink.start()
+    for event in map(copy, world.events[50:]):
+        sink.accept(event, apply(state, event))
+    async with asyncio.timeout(60):
+        await sink.drained()
+    await sink.close()
+    assert everything(directory) == whole
+    assert (asked, ledger.read_from) == ([30], [20])
 
 
 @pytest.mark.parametrize("most", [1, 7, 40])

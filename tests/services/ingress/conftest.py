@@ -1,4 +1,4 @@
-"""Servers over both ledgers, and a colony on them."""
+"""Servers on both ledgers, and a colony on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.services.site import Site, client_of
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Server:
-    """A ready server on the embedded ledger, or on the one that the test is parametrised with."""
+    """A ready server on the ledgers of this run, or on those that the test is parametrised with."""
     kind = getattr(request, "param", "embedded")
     server: Server = request.getfixturevalue("dev_server" if kind == "embedded" else "kafka_dev_server")
     return server

@@ -23,9 +23,7 @@ from colonyledger.wire import (
 from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
 from tests.servers import Server
-from tests.services.site import NOTHING, Refused, Site, Worker, error_in
-
-on_both_ledgers = pytest.mark.parametrize("server", ["embedded", "kafka"], indirect=True)
+from tests.services.site import NOTHING, Refused, Site, Worker, error_in, on_both_ledgers
 
 
 def denied(site: Site) -> tuple[int, str]:

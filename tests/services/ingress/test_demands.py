@@ -21,9 +21,7 @@ from colonyledger.wire import (
 )
 
 from tests.servers import Server
-from tests.services.site import NOTHING, Refused, Site, Worker
-
-on_both_ledgers = pytest.mark.parametrize("server", ["embedded", "kafka"], indirect=True)
+from tests.services.site import NOTHING, Refused, Site, Worker, on_both_ledgers
 
 PAUSED_AND_WAITED = (408, "Assignment timeout: colony assignments are paused")
 PAUSED = (503, "No processes available: colony assignments are paused")

@@ -238,6 +238,7 @@ async def test_the_largest_body_is_64_mib(site: Site) -> None:
     assert error_in(await site.post(body.ljust(64 * 1024 * 1024 + 1)))[0] == 413
 
 
+@pytest.mark.embedded("a file is in the way of the reads log's directory")
 async def test_a_server_that_cannot_answer_says_so_in_the_same_shape(
     start_server: StartServer, tmp_path: Path
 ) -> None:

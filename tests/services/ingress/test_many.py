@@ -7,10 +7,9 @@ import random
 from collections import Counter
 from typing import Any
 
-import pytest
 from colonyledger.wire import GetProcesses, Process, ProcessState
 
-from tests.services.site import NOTHING, Refused, Site, Worker
+from tests.services.site import NOTHING, Refused, Site, Worker, on_both_ledgers
 
 KINDS = ("edge", "cloud")
 
@@ -44,7 +43,7 @@ async def states(site: Site, state: ProcessState) -> list[Process]:
     return found
 
 
-@pytest.mark.parametrize("server", ["embedded", "kafka"], indirect=True)
+@on_both_ledgers
 async def test_every_process_is_assigned_exactly_once(site: Site, seed: int) -> None:
     workers = [await site.executor(KINDS[number % 2]) for number in range(12)]
     done: list[list[str]] = [[] for _ in workers]

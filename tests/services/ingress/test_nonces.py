@@ -24,9 +24,7 @@ from colonyledger.wire import (
 )
 
 from tests.conftest import StartServer
-from tests.services.site import NOTHING, Refused, Site, error_in
-
-on_both_ledgers = pytest.mark.parametrize("server", ["embedded", "kafka"], indirect=True)
+from tests.services.site import NOTHING, Refused, Site, error_in, on_both_ledgers
 
 
 def submission(site: Site, nonce: str, funcname: str = "echo") -> SubmitFunctionSpec:

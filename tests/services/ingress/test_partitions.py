@@ -24,10 +24,12 @@ from colonyledger.wire import (
 
 from services.ingress.app import App
 from services.ingress.envelopes import open_envelope, verify
+from services.ingress.load import Load
 from services.ingress.metrics import Metrics
-from services.ledger import EmbeddedLedger
+from services.ledger import open_ledger
 from services.node.node import ServerNode
 from services.node.settings import NodeSettings
+from tests.ledgers import Ledgers
 from tests.services.site import error_in, reply_in
 
 PARTITIONS = 4
@@ -35,11 +37,11 @@ OWNER, HEIR = Identity.generate(), Identity.generate()
 
 
 @pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[ServerNode]:
+async def node(tmp_path: Path, ledgers: Ledgers) -> AsyncIterator[ServerNode]:
     """A node that is ready."""
-    ledger = await EmbeddedLedger.open(tmp_path / "ledger", partitions=PARTITIONS)
-    await ledger.close()
-    node = ServerNode(NodeSettings(data_dir=tmp_path, server_id=OWNER.id), Metrics(), 0)
+    place = ledgers.place(tmp_path)
+    await (await open_ledger(place, partitions=PARTITIONS)).close()
+    node = ServerNode(NodeSettings(data_dir=tmp_path, ledger=place, server_id=OWNER.id), Metrics(), 0)
     await node.start()
     await node.ready()
     yield node
@@ -49,7 +51,7 @@ async def node(tmp_path: Path) -> AsyncIterator[ServerNode]:
 @pytest.fixture
 async def http(node: ServerNode) -> AsyncIterator[httpx.AsyncClient]:
     """The way to it."""
-    transport = httpx.ASGITransport(App(node, Metrics(), 1_000_000))
+    transport = httpx.ASGITransport(App(node, Metrics(), Load(100), 1_000_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
         yield client
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -22,34 +24,44 @@ from colonyledger.wire import (
 )
 
 from services.ingress.recorder import MAX_NOTED_BYTES
-from services.ledger import EmbeddedLedger
+from services.ledger import Ledger, LedgerRefused, LogKind, open_ledger
 from tests.conftest import StartServer
+from tests.ledgers import stored
 from tests.servers import Server
 from tests.services.site import Site, error_in, eventually
 
 
-async def records(server: Server, log: str) -> list[Record]:
-    """What is in a log of a server that runs."""
-    ledger = await EmbeddedLedger.open(server.directory / log, read_only=True)
+@asynccontextmanager
+async def reading(place: str, kind: LogKind) -> AsyncIterator[Ledger]:
+    """A log of a server that runs."""
+    log = await open_ledger(place, kind=kind, read_only=True)
     try:
-        return [event.record for batch in [batch async for batch in ledger.read(0)] for event in batch]
+        yield log
     finally:
-        await ledger.close()
+        await log.close()
 
 
-async def by(who: Identity, server: Server, log: str) -> list[Record]:
-    """What somebody has signed."""
-    return [record for record in await records(server, log) if record.identity == who.id]
+async def signed_by(who: Identity, log: Ledger) -> list[Record]:
+    """What somebody has signed, in the order of the server, which numbers it through all partitions."""
+    records = [event.record for events in await stored(log) for event in events]
+    return sorted((each for each in records if each.identity == who.id), key=lambda each: each.sequence)
+
+
+async def appended(who: Identity, server: Server) -> list[Record]:
+    """What is in the ledger of somebody."""
+    async with reading(server.ledger, LogKind.LEDGER) as ledger:
+        return await signed_by(who, ledger)
 
 
 async def noted(who: Identity, server: Server, number: int) -> list[Record]:
     """The first entries of somebody in the reads log, which is written in the background."""
+    async with reading(server.reads, LogKind.READS) as reads:
 
-    async def are_there() -> bool:
-        return len(await by(who, server, "reads")) >= number
+        async def are_there() -> bool:
+            return len(await signed_by(who, reads)) >= number
 
-    await eventually(are_there)
-    found = await by(who, server, "reads")
+        await eventually(are_there)
+        found = await signed_by(who, reads)
     assert len(found) == number
     return found
 
@@ -77,7 +89,7 @@ async def test_queries_empty_polls_and_refusals(site: Site, server: Server) -> N
         assert recover(record.digest, record.signature) == record.identity
         assert record.arrived > 0
     assert len({(record.node, record.sequence) for record in found}) == 4
-    assert await by(worker.identity, server, "ledger") == []
+    assert await appended(worker.identity, server) == []
 
 
 async def test_strangers_are_on_record_whatever_they_ask(site: Site, server: Server) -> None:
@@ -98,7 +110,7 @@ async def test_strangers_are_on_record_whatever_they_ask(site: Site, server: Ser
         "addcolonymsg",
         "x" * 64,
     ]
-    assert await by(stranger, server, "ledger") == []
+    assert await appended(stranger, server) == []
 
 
 async def test_of_a_large_one_the_digest_is_kept(site: Site, server: Server) -> None:
@@ -117,7 +129,7 @@ async def test_commands_are_in_the_ledger_alone(site: Site, server: Server) -> N
     await site.call(site.user, CancelProcess(processid=process.processid))
     # Refused by the fold, for what the process has become.
     assert (await site.refused(site.user, CancelProcess(processid=process.processid)))[0] == 400
-    ledger = await by(site.user, server, "ledger")
+    ledger = await appended(site.user, server)
     assert [record.payloadtype for record in ledger] == [
         "submitfuncspecmsg",
         "submitfuncspecmsg",
@@ -133,7 +145,7 @@ async def test_what_a_parked_executor_did_not_get(site: Site, server: Server) ->
     await site.hang_up(await site.park(worker))
     (record,) = await noted(worker.identity, server, 1)
     assert record.payloadtype == "assignprocessmsg"
-    assert await by(worker.identity, server, "ledger") == []
+    assert await appended(worker.identity, server) == []
 
 
 async def test_what_nobody_signed_is_not_on_record(site: Site, server: Server) -> None:
@@ -149,7 +161,8 @@ async def test_a_server_that_keeps_no_reads_log(start_server: StartServer) -> No
     server = start_server("--dev", LEDGER_READS_RETENTION="0")
     async with Site(server) as site:
         await site.call(site.user, GetColony(colonyname=site.name))
-    assert not (server.directory / "reads").exists()
+    with pytest.raises(LedgerRefused, match=r"holds no ledger|there is no topic"):
+        await open_ledger(server.reads, kind=LogKind.READS, read_only=True)
     async with httpx.AsyncClient(base_url=server.url) as http:
         assert "colonyledger_reads_dropped_total 0.0" in (await http.get("/metrics")).text
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from importlib.resources import files
+from io import BytesIO
 
 import msgspec
 import pytest
 from colonyledger.record import Record, RecordKind
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +37,16 @@ RECORDS = st.builds(
 @given(RECORDS)
 def test_what_is_written_is_read(record: Record) -> None:
     assert decode(encode(record)) == record
+
+
+@given(RECORDS)
+def test_what_is_written_is_what_the_library_writes(record: Record) -> None:
+    newest = schema_versions()["org.colonyledger.Record"][-1]
+    body = BytesIO(b"\x00" + newest.id.to_bytes(4, "big"))
+    body.seek(5)
+    fields = msgspec.structs.asdict(record) | {"identity": bytes.fromhex(record.identity)}
+    schemaless_writer(body, parse_schema(newest.schema), fields)
+    assert encode(record) == body.getvalue()
 
 
 def test_the_body_is_confluent_framing_with_the_newest_id(make_record: RecordFactory) -> None:

@@ -61,6 +61,7 @@ async def submitted(site: Site) -> list[str]:
     return [process.processid for process in processes]
 
 
+@pytest.mark.embedded("fills the disk under the segment files")
 async def test_a_full_disk(start_server: StartServer, small_disk: Path) -> None:
     server = start_server("--dev", directory=small_disk / "data")
     async with Site(server) as site:
@@ -100,6 +101,7 @@ async def test_a_full_disk(start_server: StartServer, small_disk: Path) -> None:
         assert await submitted(site) == acknowledged
 
 
+@pytest.mark.embedded("fills the disk under the segment files")
 async def test_a_disk_that_is_full_at_the_start(start_server: StartServer, small_disk: Path) -> None:
     server = start_server("--dev", directory=small_disk / "data")
     async with Site(server) as site:
@@ -114,6 +116,7 @@ async def test_a_disk_that_is_full_at_the_start(start_server: StartServer, small
         await site.submit()
 
 
+@pytest.mark.embedded("damages a segment file")
 async def test_a_damaged_ledger(start_server: StartServer) -> None:
     server = start_server("--dev")
     async with Site(server) as site:

@@ -40,7 +40,8 @@ from colonyledger.wire import (
 )
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.ingress.forwarding import MARK, NOT_SERVED
+from services.ingress.forwarding import NOT_SERVED
+from services.ingress.heads import MARK
 from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
 from tests.kafka_broker import KafkaBroker
@@ -62,18 +63,19 @@ from tests.services.site import NOTHING, Site, counted, error_in, eventually
 NODES = 3
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[(1, 2), (2, 1)], ids=["1 node each, 2 processes", "2 nodes each, 1 process"])
 async def servers(
     request: pytest.FixtureRequest, start_server: StartServer, kafka_broker: KafkaBroker
 ) -> list[Server]:
     """Nodes that were started together and have shared the partitions, each held by one or two of them."""
     url = await make_ledger(kafka_broker)
-    flags = ("--dev", "--ledger", url, "--replicas", str(request.param))
-    ports = [("--port", str(port)) for port in fair_ports(NODES, request.param)]
+    replicas, workers = request.param
+    flags = ("--dev", "--ledger", url, "--replicas", str(replicas), "--workers", str(workers))
+    ports = [("--port", str(port)) for port in fair_ports(NODES, replicas)]
     first = await asyncio.to_thread(start_server, *flags, *ports[0])
     others = (asyncio.to_thread(start_server, *flags, *port) for port in ports[1:])
     started = [first, *await asyncio.gather(*others)]
-    await until_shared(started, request.param)
+    await until_shared(started, replicas)
     return started
 
 

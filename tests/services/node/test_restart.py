@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -40,25 +39,23 @@ from colonyledger.wire import (
 )
 
 from projections.digest import state_digest
-from projections.fold import apply
 from projections.state import State
-from services.ledger import EmbeddedLedger
+from services.ledger import open_ledger
 from services.node.dev import SERVER_OWNER
 from tests.conftest import StartServer
+from tests.ledgers import stored
+from tests.projections.world import refold
+from tests.servers import Server
 from tests.services.site import Site, Worker
 
 
-async def folded(directory: Path) -> State:
-    """The state that a server's ledger comes to."""
-    ledger = await EmbeddedLedger.open(directory / "ledger", read_only=True)
-    state = State()
+async def folded(server: Server) -> list[State]:
+    """The states that a server's ledger comes to, one a partition."""
+    ledger = await open_ledger(server.ledger, read_only=True)
     try:
-        async for events in ledger.read(0):
-            for event in events:
-                apply(state, event)
+        return [refold(events) for events in await stored(ledger)]
     finally:
         await ledger.close()
-    return state
 
 
 async def live(site: Site) -> tuple[Process, list[Worker]]:
@@ -124,12 +121,12 @@ async def test_everything_is_there_after_a_restart(start_server: StartServer) ->
         running, (_, other) = await live(site)
         before = await seen(site)
         assert server.stop() == 0
-        digest = state_digest(await folded(server.directory))
+        digests = list(map(state_digest, await folded(server)))
         server.start()
         site.http.base_url = httpx.URL(server.url)
         assert await seen(site) == before
         assert server.stop() == 0
-        assert state_digest(await folded(server.directory)) == digest, "a start and a stop left a trace"
+        assert list(map(state_digest, await folded(server))) == digests, "a start and a stop left a trace"
         server.start()
         site.http.base_url = httpx.URL(server.url)
         await site.close(other, running, "afterwards")
@@ -168,13 +165,14 @@ async def test_whether_executors_may_register_again_is_a_setting_in_the_ledger(
         worker = await site.executor()
         assert await again(site, worker) == 200
         server.stop()
-        records = (await folded(server.directory)).next_offset
+        before = await folded(server)
         server.variables["COLONIES_ALLOW_EXECUTOR_REREGISTER"] = "false"
         server.flags = ("--host", "127.0.0.1")
         server.start()
         site.http.base_url = httpx.URL(server.url)
         assert await again(site, worker) == 400
         server.stop()
-        state = await folded(server.directory)
-        assert state.settings.reregister is False
-        assert state.next_offset == records + 2, "one for the setting, one for the attempt"
+        after = await folded(server)
+        assert [state.settings.reregister for state in after] == [False] * len(after)
+        appended = sum(state.next_offset for state in after) - sum(state.next_offset for state in before)
+        assert appended == len(after) + 1, "one in each partition for the setting, one for the attempt"

@@ -107,8 +107,10 @@ async def test_each_node_knows_the_others(nodes: list[Site]) -> None:
     async def all_know_all() -> bool:
         found = [await node.call(SERVER_OWNER, GetCluster()) for node in nodes]
         places = [sorted((node.host, node.apiport) for node in cluster.nodes) for cluster in found]
-        leaders = {(cluster.leader.host, cluster.leader.apiport) for cluster in found}
+        names = [len({node.name for node in cluster.nodes}) for cluster in found]
+        leaders = {(cluster.leader.name, cluster.leader.apiport) for cluster in found}
         expected = sorted((node.server.host, node.server.port) for node in nodes)
+        assert names == [len(cluster.nodes) for cluster in found], "every node has a name of its own"
         return all(each == expected for each in places) and len(leaders) == 1
 
     await eventually(all_know_all)

@@ -52,9 +52,10 @@ from projections.system import Rules
 from services.ingress.envelopes import verify
 from services.ingress.metrics import Metrics
 from services.ingress.recorder import Recorder
-from services.ledger import EmbeddedLedger
+from services.ledger import Ledger, LogKind, open_ledger
 from services.realtime import Pubsub, RealtimeLimits
 from services.replica import Replica, SystemWriter
+from tests.ledgers import Ledgers
 
 R = TypeVar("R")
 
@@ -131,7 +132,7 @@ class Nonsense(Message[None], tag="nonsensemsg", frozen=True):
 class Node:
     """A ledger, its fold and `/pubsub`, with the colonies "dev" and "next"."""
 
-    def __init__(self, replica: Replica, reads: EmbeddedLedger, limits: RealtimeLimits) -> None:
+    def __init__(self, replica: Replica, reads: Ledger, limits: RealtimeLimits) -> None:
         self.replica = replica
         self.reads = reads
         self.heard: list[str] = []
@@ -242,15 +243,15 @@ Start = Callable[[RealtimeLimits], Awaitable[Node]]
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
+async def start(tmp_path: Path, ledgers: Ledgers) -> AsyncIterator[Start]:
     """Starts a node with the limits that it is given."""
-    ledger = await EmbeddedLedger.open(tmp_path / "ledger", partitions=2)
-    reads = await EmbeddedLedger.open(tmp_path / "reads")
+    ledger = await open_ledger(ledgers.place(tmp_path), partitions=ledgers.partitions or 2)
+    reads = await open_ledger(ledgers.place(tmp_path / "reads"), kind=LogKind.READS, partitions=1)
     replica = Replica(ledger, "run")
     await replica.start()
     await replica.caught_up()
     rules = Rules(serverid=identity("server").id, settings=Settings(reregister=True))
-    for partition in range(2):
+    for partition in range(ledger.partitions):
         await SystemWriter(replica, identity("node")).append(partition, rules)
     servers: list[Any] = []
 

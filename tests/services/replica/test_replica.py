@@ -15,8 +15,9 @@ from projections.event import Event, Outcome
 from projections.fold import apply
 from projections.registry import REGISTRY
 from projections.state import State
+from projections.system import Tick
 from services.ledger import CodecError, EmbeddedLedger, EmbeddedOptions, LedgerUnavailable
-from services.replica import Replica
+from services.replica import NotServed, Replica, SystemWriter
 from services.replica import replica as module
 from tests.services.unsteady import COLONY, Client, Desk, UnsteadyLedger, until
 
@@ -178,3 +179,58 @@ async def test_a_parked_demand_is_not_harmed_by_what_others_do(desk: Desk) -> No
     processid = await desk.submit()
     await until(parked.answer.done)
     assert desk.process(processid).record.assignedexecutorid == worker.id
+
+
+async def test_a_partition_that_is_distrusted_is_left_and_the_others_go_on(tmp_path: Path) -> None:
+    ledger = await EmbeddedLedger.open(tmp_path, partitions=3)
+    replica = Replica(ledger, "run")
+    await replica.start()
+    await replica.caught_up()
+    writer = SystemWriter(replica, Identity.generate())
+    await asyncio.gather(*(writer.append(partition, Tick()) for partition in range(3)))
+    add = REGISTRY[payloadtype_of(AddColony)]
+    colonies = [AddColony(colony=Colony("", f"colony-{number}")) for number in range(40)]
+    homes = [replica.partition_of(add, colony) for colony in colonies]
+    waiting = writer.append(1, Tick())
+    replica.distrust(1, "it is not what others fold")
+    with pytest.raises(LedgerUnavailable, match="not what others fold"):
+        await waiting
+    assert (replica.fault, dict(replica.distrusted)) == (None, {1: "it is not what others fold"})
+    assert [replica.partition_of(add, colony) for colony in colonies] == homes
+    assert set(homes) == {0, 1, 2}
+    assert (sorted(replica.served), sorted(replica.not_served)) == ([0, 2], [1])
+    for partition in (0, 2):
+        assert replica.state_served(partition) is replica.states[partition]
+    with pytest.raises(NotServed, match="does not serve partition 1 any more: it is not") as missing:
+        replica.state_served(1)
+    assert missing.value.partition == 1
+    end = await ledger.end(1)
+    with pytest.raises(NotServed, match="not what others fold"):
+        await writer.append(1, Tick())
+    assert await ledger.end(1) == end, "what cannot be folded is not appended"
+    for partition in (0, 2):
+        assert (await writer.append(partition, Tick())).offset == 1
+        await replica.catch_up(partition)
+    replica.distrust(1, "more is known now")
+    assert replica.distrusted[1] == "more is known now"
+    for partition in (0, 2):
+        replica.distrust(partition, f"partition {partition} is not either")
+    assert replica.fault == replica.broken == "partition 2 is not either"
+    await replica.stop()
+    await ledger.close()
+
+
+async def test_a_replica_has_caught_up_without_what_it_distrusts(tmp_path: Path) -> None:
+    ledger = await EmbeddedLedger.open(tmp_path, partitions=2)
+    first = Replica(ledger, "run")
+    await first.start()
+    await asyncio.gather(*(SystemWriter(first, Identity.generate()).append(each, Tick()) for each in (0, 1)))
+    await first.stop()
+    second = Replica(ledger, "another run")
+    await second.start()
+    second.distrust(0, "it is not what others fold")
+    await second.caught_up()
+    assert [state.next_offset for state in second.states] == [0, 1]
+    assert second.fault is None
+    await second.stop()
+    await ledger.close()

@@ -19,7 +19,7 @@ from projections.state import State
 from projections.system import Checkpointed
 from services.ledger import Ledger, open_ledger
 from services.snapshots.base import SnapshotStore
-from services.snapshots.loading import Loading
+from services.snapshots.loading import Loading, from_nothing, state_before
 from services.snapshots.making import Made, checkpoints, make_snapshot
 from services.snapshots.opening import open_store
 from tests.golden.record import write
@@ -49,6 +49,23 @@ def damage(store: SnapshotStore) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+async def test_what_is_folded_anew_begins_with_the_newest_that_is_not_too_new(
+    ledger: Ledger, store: SnapshotStore, events: list[Event], tmp_path: Path
+) -> None:
+    for every in (90, 100, 110):
+        await made(ledger, store, every)
+    positions = sorted(stored.name.position for stored in store.list(0))
+    assert len(positions) == 3
+    for position in range(0, len(events), 30):
+        expected = max([0, *(each for each in positions if each <= position)])
+        state = await state_before(ledger, store, 0, position)
+        assert (state.next_offset, state_digest(state)) == (expected, digest_at(events, expected))
+    (tmp_path / "file").write_text("")
+    away = open_store(str(tmp_path / "file"))
+    assert (await state_before(ledger, away, 0, len(events))).next_offset == 0
+    assert (await from_nothing(0, len(events))).next_offset == 0
 
 
 async def test_a_node_starts_from_the_newest(

@@ -134,17 +134,16 @@ async def test_a_damaged_or_missing_snapshot_loses_nothing(start_server: StartSe
             assert [await again.get(each) for each in processes] == processes
 
 
-async def append(directory: Path, message: Checkpointed) -> None:
-    """Append a system event to the ledger of a server that does not run, as another node would."""
-    node = Identity.generate()
+def checkpoint(offset: int, digest: str) -> Record:
+    """What another node says of the records before an offset."""
+    node, message = Identity.generate(), Checkpointed(offset=offset, digest=digest)
     payload = b64encode(encode(message))
-    digest = digest_of(payload)
-    signature = node.sign_digest(digest)
-    record = Record(
+    signed = digest_of(payload)
+    return Record(
         RecordKind.SYSTEM,
         payloadtype_of(message),
-        digest,
-        signature,
+        signed,
+        node.sign_digest(signed),
         node.id,
         time.time_ns(),
         "n",
@@ -152,6 +151,10 @@ async def append(directory: Path, message: Checkpointed) -> None:
         1,
         payload,
     )
+
+
+async def append(directory: Path, record: Record) -> None:
+    """Append to the ledger of a server that does not run, as another node would."""
     ledger = await open_ledger(directory / "ledger")
     await ledger.append(0, record)
     await ledger.close()
@@ -165,7 +168,7 @@ async def test_a_node_that_comes_to_something_else_stops_and_says_so(start_serve
         assert await asyncio.to_thread(server.stop) == 0
         [stored] = ours(server).list(0)
         assert stored.name.position == 100
-        await append(server.directory, Checkpointed(offset=100, digest=LIE))
+        await append(server.directory, checkpoint(100, LIE))
         await asyncio.to_thread(server.start, until_ready=False)
 
         async def is_faulty() -> bool:

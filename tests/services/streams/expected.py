@@ -19,6 +19,9 @@ def windows_of(facts: Sequence[Fact], seconds: int) -> dict[WindowKey, Counts]:
     found: dict[WindowKey, Counts] = defaultdict(lambda: defaultdict(list))
     for fact in facts:
         body = fact.body
+        if fact.kind == "colony_removed":
+            for key in [key for key in found if (key.partition, key.colony) == (fact.partition, fact.colony)]:
+                del found[key]
         if not isinstance(body, ProcessBody):
             continue
         if body.change == "ready":

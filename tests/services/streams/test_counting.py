@@ -129,9 +129,28 @@ def test_random_histories_give_the_plainest_counts(seed: int) -> None:
 
 
 def test_a_worker_that_dies_anywhere_counts_once(seed: int) -> None:
-    facts = told_by(history(seed, 2500))
+    check_dying_workers(told_by(history(seed, 2500)), random.Random(seed))
+
+
+def test_a_worker_that_dies_anywhere_leaves_nothing_of_a_colony_that_is_gone(seed: int) -> None:
+    """A new colony of the same name, in the same windows of time, begins with nothing."""
+    world = World()
+    for _ in range(4):
+        world.colony()
+        edge = world.executor("edge1")
+        for number in range(20):
+            world.submit(f"work{number % 5}")
+            world.close(edge, world.assign(edge))
+        world.call(world.server, RemoveColony(colonyname="dev"))
+    facts = told_by(world.events)
+    for number in range(30):
+        chance = random.Random(seed + number)
+        check_dying_workers(facts[: chance.randint(1, len(facts))], chance)
+
+
+def check_dying_workers(facts: Sequence[Fact], chance: random.Random) -> None:
+    """Workers that die in the midst of storing, one after the other, have counted everything once in the end."""
     expected = windows_of(facts, WINDOW)
-    chance = random.Random(seed)
     storage = Storage()
     done = 0
     while done < len(facts):

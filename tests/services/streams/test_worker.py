@@ -19,6 +19,8 @@ from services.facts.topic import FactsTopic, facts_settings
 from services.history.engine import Engine, open_history
 from services.history.replay import replay
 from services.ledger import KafkaLedger, KafkaSettings
+from services.snapshots.making import make_snapshot
+from services.snapshots.opening import open_store
 from services.streams.window import Window, WindowKey, decode_window
 from tests.kafka_broker import KafkaBroker
 from tests.projections.workload import history
@@ -239,6 +241,110 @@ async def test_a_killed_worker_writes_a_whole_history_once(
     finally:
         server.stop()
         await ledger.close()
+
+
+@pytest.mark.skipif(find_spec("chdb") is None, reason="chdb is not installed")
+async def test_a_worker_goes_on_from_a_snapshot(
+    ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, tmp_path: Path, seed: int
+) -> None:
+    """From the newest one that the history has reached: not from the first record, nor from a newer one."""
+    server = Server(tmp_path / "clickhouse")
+    await asyncio.to_thread(server.start)
+    try:
+        place = tmp_path / "snapshots"
+        events = history(seed, 2000)
+        flags = ("--history", server.url("history"), "--no-windows", "--snapshots", str(place))
+        await append(ledger, 0, events[:1200])
+        await make_snapshot(ledger, open_store(str(place)), 0, 1000)
+        worker = await asyncio.to_thread(start_worker, *flags)
+        await worker.until_done("history")
+        assert await asyncio.to_thread(worker.stop) == 0
+        assert not [line for line in said(worker) if "is folded from offset" in line]
+        await append(ledger, 0, events[1200:])
+        await make_snapshot(ledger, open_store(str(place)), 0, 1500)
+        again = await asyncio.to_thread(start_worker, *flags)
+        await again.until_done("history")
+        assert await asyncio.to_thread(again.stop) == 0
+        assert "partition 0 is folded from offset 1000" in said(again)
+        engine, whole = (open_history(server.url(name)) for name in ("history", "whole"))
+        await replay(ledger, whole)
+        for view in ("records", "processes", "attempts", "logs"):
+            assert essence(engine, view) == essence(whole, view)
+        engine.close()
+        whole.close()
+    finally:
+        server.stop()
+        await ledger.close()
+
+
+def said(worker: WorkerProcess) -> list[str]:
+    """The log of a worker without times and levels."""
+    return [line.partition(" INFO ")[2] for line in worker.lines]
+
+
+async def test_a_history_that_is_away_is_waited_for(
+    ledger: KafkaLedger, start_worker: StartWorker, tmp_path: Path, seed: int
+) -> None:
+    """Nothing is folded before it is known from where on."""
+    server = Server(tmp_path / "clickhouse")
+    events = history(seed, 300)
+    await append(ledger, 0, events)
+    try:
+        worker = await asyncio.to_thread(start_worker, "--history", server.url("history"), "--no-windows")
+        await asyncio.to_thread(server.start)
+        await worker.until_done("history")
+        assert await asyncio.to_thread(worker.stop) == 0
+        engine = open_history(server.url("history"))
+        assert sum(position.next for position in engine.positions().values()) == len(events)
+        engine.close()
+    finally:
+        server.stop()
+        await ledger.close()
+
+
+async def test_the_history_may_be_named_by_a_file(
+    ledger: KafkaLedger, ledger_topic: KafkaSettings, tmp_path: Path, seed: int
+) -> None:
+    """As for a server: the place holds a password."""
+    server = Server(tmp_path / "clickhouse")
+    await asyncio.to_thread(server.start)
+    named, place = (
+        tmp_path / "history-place",
+        f"kafka://{ledger_topic.bootstrap_servers}/{ledger_topic.topic}",
+    )
+    named.write_text(server.url("history") + "\n")
+    variables = {"LEDGER_URL": place, "LEDGER_HISTORY_FILE": str(named)}
+    worker = WorkerProcess("--no-windows", variables=variables)
+    try:
+        await append(ledger, 0, history(seed, 100))
+        await asyncio.to_thread(worker.start)
+        await worker.until_done("history")
+        assert await asyncio.to_thread(worker.stop) == 0
+        engine = open_history(server.url("history"))
+        assert engine.positions()[0].next == await ledger.end(0)
+        engine.close()
+    finally:
+        worker.end()
+        server.stop()
+        await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"LEDGER_HISTORY": "clickhouse://other:8123/h"},
+            "LEDGER_HISTORY and LEDGER_HISTORY_FILE are both set",
+        ),
+        ({}, "LEDGER_HISTORY_FILE: .*nothing-there cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_name_the_history(tmp_path: Path, more: dict[str, str], words: str) -> None:
+    variables = {"LEDGER_HISTORY_FILE": str(tmp_path / "nothing-there")} | more
+    worker = WorkerProcess("--ledger", "kafka://127.0.0.1:1", variables=variables)
+    with pytest.raises(AssertionError, match=words):
+        worker.start()
+    assert worker.stop() == 1
 
 
 def test_a_worker_without_a_ledger_on_kafka_says_so() -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from threading import Condition, Thread
 from typing import IO
 
@@ -19,10 +20,11 @@ _WORKING = re.compile(r"working: metrics at http://\S+:(\d+)/metrics$")
 
 
 class WorkerProcess:
-    """A worker with these flags, on a free port. `start` starts it, the first time and again."""
+    """A worker with these flags and variables, on a free port. `start` starts it, the first time and again."""
 
-    def __init__(self, *flags: str) -> None:
+    def __init__(self, *flags: str, variables: Mapping[str, str] | None = None) -> None:
         self.flags = flags
+        self.variables = dict(variables or {})
         self.lines: list[str] = []
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
@@ -35,7 +37,7 @@ class WorkerProcess:
         self.lines, self._ended = [], False
         self._process = subprocess.Popen(
             [*_COMMAND, "--host", "127.0.0.1", "--port", "0", *self.flags],
-            env=clean_environment(),
+            env=clean_environment(**self.variables),
             stderr=subprocess.PIPE,
             text=True,
         )

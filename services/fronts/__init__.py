@@ -1,0 +1,1 @@
+"""Processes that take requests for a server and check who signed them (architecture, Several processes)."""
