@@ -88,6 +88,7 @@ _ATTRIBUTE = Locator[GetAttribute, Attribute](
     lambda _: Refusal(400, "Attribute does not exists"),
     lambda message: message.attributeid,
     by_id=True,
+    aliased=True,
 )
 
 

@@ -128,6 +128,7 @@ _FUNCTION = Locator[RemoveFunction, "tuple[Colony, Function]"](
     lambda _: Refusal(404, "Failed to remove function, function does not exist"),
     lambda message: message.functionid,
     by_id=True,
+    aliased=True,
 )
 
 

@@ -6,7 +6,7 @@ the business of `services.realtime`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from colonyledger.wire import ProcessState, SubscribeProcess, SubscribeProcesses
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from projections.state import Colony, State
     from projections.turn import View
 
-__all__ = ["can_reach", "colony_of", "entered", "subscribe_process", "subscribe_processes"]
+__all__ = ["can_reach", "colonies_of", "colony_meant", "entered", "subscribe_process", "subscribe_processes"]
 
 
 def _find(state: State, message: SubscribeProcess) -> tuple[Colony, Found] | None:
@@ -58,14 +58,18 @@ def subscribe_processes(view: View, message: SubscribeProcesses, colony: Colony)
     return colony
 
 
-def colony_of(states: Sequence[State], caller: str) -> str:
-    """The colony that is meant by a member of just one that names none (section 3.3).
+def colonies_of(states: Iterable[State], caller: str) -> list[str]:
+    """The colonies that somebody is a member of."""
+    return [name for state in states for name, colony in state.colonies.items() if is_member(colony, caller)]
+
+
+def colony_meant(names: Sequence[str]) -> str:
+    """The colony that is meant by a member of these that names none (section 3.3).
 
     Raises:
         Refusal: 403, the caller is a member of none; 400, of several.
 
     """
-    names = [name for state in states for name, colony in state.colonies.items() if is_member(colony, caller)]
     if not names:
         raise Refusal(403, "executor not found")
     if len(names) > 1:

@@ -57,6 +57,8 @@ class Locator(NamedTuple, Generic[M, S]):
     home: Callable[[M], str]
     """The colony's name, or with `by_id` an id that starts with its tag: it says which partition to ask."""
     by_id: bool = False
+    aliased: bool = False
+    """Whether the id may be one that does not start with the tag of its colony (`Aliases`)."""
     absent: Callable[[M], Refusal] | None = None
     """The refusal if the colony is there and the thing in it is not: `find` gave (colony, None)."""
 

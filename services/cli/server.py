@@ -43,6 +43,10 @@ def start(
     history: Annotated[
         str | None, typer.Option(help="chdb, clickhouse://user:password@host:port/database, or none")
     ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(help="On Kafka: nodes that hold each partition of the ledger. Default: 0, all of them"),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes that take requests and check signatures. Default: 1")
     ] = None,
@@ -55,7 +59,13 @@ def start(
     logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of each partition that it looks at
     try:
         settings = NodeSettings.from_environment(
-            host=host, port=port, data_dir=data_dir, ledger=ledger, history=history, workers=workers
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            ledger=ledger,
+            history=history,
+            replicas=replicas,
+            workers=workers,
         )
         if dev:
             settings = replace(

@@ -1,6 +1,7 @@
-"""The nodes over one ledger: who lives, and who goes first (architecture, Assignment)."""
+"""The nodes over one ledger: who lives, who goes first, and who holds what (architecture, Several nodes)."""
 
 from services.cluster.membership import Alone, KafkaMembership, Membership
 from services.cluster.roster import Announcement, place_hash
+from services.cluster.shares import holders
 
-__all__ = ["Alone", "Announcement", "KafkaMembership", "Membership", "place_hash"]
+__all__ = ["Alone", "Announcement", "KafkaMembership", "Membership", "holders", "place_hash"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.cluster.announcements import decode, encode
-from services.cluster.roster import Announcement, Roster
+from services.cluster.roster import ALIVE_SECONDS, Announcement, Roster
 from services.ledger import CodecError, LedgerUnavailable
 from services.ledger.kafka import KafkaSettings
 from services.ledger.kafka.consumers import connect_consumer
@@ -36,6 +37,9 @@ class Membership(Protocol):
     def others(self) -> list[Announcement]:
         """The other nodes that live."""
 
+    def serving(self, partition: int) -> list[Announcement]:
+        """The other nodes that serve a partition."""
+
     def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The node's place for `subject`, from 0 (`Roster.rank`)."""
 
@@ -44,6 +48,9 @@ class Membership(Protocol):
 
     async def start(self) -> None:
         """Begin to announce and to listen."""
+
+    async def heard(self) -> None:
+        """Wait until what the others have said lately is known."""
 
     async def stop(self) -> None:
         """Say that the node stops."""
@@ -54,6 +61,10 @@ class Alone:
 
     others: list[Announcement] = []  # noqa: RUF012 (always empty)
 
+    def serving(self, partition: int) -> list[Announcement]:
+        """None."""
+        return []
+
     def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """First in everything."""
         return 0
@@ -62,6 +73,9 @@ class Alone:
         """Nobody is there to be told."""
 
     async def start(self) -> None:
+        """Nothing."""
+
+    async def heard(self) -> None:
         """Nothing."""
 
     async def stop(self) -> None:
@@ -80,12 +94,17 @@ class KafkaMembership:
         self._describe = describe
         self._roster = Roster(run, asyncio.get_running_loop().time)
         self._news = asyncio.Event()
+        self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def others(self) -> list[Announcement]:
         """The other nodes that live."""
         return self._roster.others()
+
+    def serving(self, partition: int) -> list[Announcement]:
+        """The other nodes that serve a partition."""
+        return self._roster.serving(partition)
 
     def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The node's place for `subject` (`Roster.rank`)."""
@@ -107,6 +126,10 @@ class KafkaMembership:
             asyncio.create_task(self._announce(), name="announce"),
             asyncio.create_task(self._listen(), name="listen"),
         ]
+
+    async def heard(self) -> None:
+        """Wait until what the others have said lately is known."""
+        await self._heard.wait()
 
     async def stop(self) -> None:
         """Say that the node stops, if the brokers take it."""
@@ -153,7 +176,7 @@ class KafkaMembership:
             return
 
     async def _listen(self) -> None:
-        """Hear from the others, from now on: whoever lives says so every second."""
+        """Hear from the others: whoever lives has said so a moment ago, and says it again every second."""
         topic = TopicPartition(self._settings.topic, 0)
         while True:
             try:
@@ -163,8 +186,13 @@ class KafkaMembership:
                 continue
             try:
                 consumer.assign([topic])
-                await consumer.seek_to_end(topic)
+                end = (await consumer.end_offsets([topic]))[topic]
+                lately = int((time.time() - ALIVE_SECONDS) * 1000)
+                since = (await consumer.offsets_for_times({topic: lately}))[topic]
+                consumer.seek(topic, end if since is None else since.offset)
                 while True:
+                    if not self._heard.is_set() and await consumer.position(topic) >= end:
+                        self._heard.set()
                     await self._hear(consumer)
             except KafkaError as error:
                 logger.debug("the other nodes cannot be heard, trying again: %r", error)

@@ -7,6 +7,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from services.cluster.shares import weight
+
 __all__ = ["ALIVE_SECONDS", "Announcement", "Roster", "place_hash"]
 
 ALIVE_SECONDS = 5.0
@@ -22,12 +24,20 @@ class Announcement(msgspec.Struct, frozen=True, gc=False):
     port: int
     ready: bool
     folded: tuple[int, ...] = ()
-    """Of each partition, the offset after the last record that is folded; -1 if it is not folded any more."""
+    """Of each partition, the offset after the last record that is folded; -1 if what was folded is not trusted."""
     wanted: tuple[int, ...] = ()
+    tls: bool = False
+    fit: bool = True
+    served: tuple[int, ...] = ()
 
-    def folds(self, partition: int) -> bool:
-        """Whether it folds a partition."""
-        return partition < len(self.folded) and self.folded[partition] >= 0
+    @property
+    def place(self) -> str:
+        """Where it is reached, `host:port`; it stays the same when the node is started again."""
+        return f"{self.host}:{self.port}"
+
+    def distrusts(self, partition: int) -> bool:
+        """Whether it comes to another state of a partition than others, and cannot hold it before its next start."""
+        return partition < len(self.folded) and self.folded[partition] < 0
 
 
 def place_hash(colony: str, executortype: str) -> int:
@@ -61,24 +71,23 @@ class Roster:
             del self._heard[run]
         return [self._heard[run][1] for run in sorted(self._heard)]
 
+    def serving(self, partition: int) -> list[Announcement]:
+        """The other nodes that serve a partition."""
+        return [other for other in self.others() if partition in other.served]
+
     def rank(self, subject: str, wanted: int | None = None, partition: int | None = None) -> int:
         """The place of this node for `subject` among those that are ready, from 0; all nodes agree on the order.
 
         With `wanted` only those count at which executors wait there (`place_hash`), with `partition` those that
-        fold it.
+        serve it.
         """
         if not self._heard:
             return 0
-        own = _weight(subject, self._own)
+        own = weight(subject, self._own)
         return sum(
             1
             for other in self.others()
-            if other.ready
+            if (other.ready if partition is None else partition in other.served)
             and (wanted is None or wanted in self._heard[other.run][2])
-            and (partition is None or other.folds(partition))
-            and (_weight(subject, other.run), other.run) > (own, self._own)
+            and (weight(subject, other.run), other.run) > (own, self._own)
         )
-
-
-def _weight(subject: str, run: str) -> bytes:
-    return blake2b(f"{len(run)}/{run}/{subject}".encode(), digest_size=8).digest()

@@ -12,7 +12,7 @@ from colonyledger.kafka.protocol import POSITION, PROCESS
 from colonyledger.wire import ReplyEnvelope, decode
 
 from projections.system import Undelivered
-from services.replica import Answer, SystemWriter
+from services.replica import Answer, NotServed, SystemWriter
 
 __all__ = ["Assignment"]
 
@@ -57,7 +57,8 @@ class Assignment(NamedTuple):
         def given_back(done: asyncio.Future[Answer]) -> None:
             if done.exception() is not None:
                 logger.warning("process %s could not be given back: %s", self.processid, done.exception())
-                asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.give_back, writer)
+                if not isinstance(done.exception(), NotServed):
+                    asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.give_back, writer)
 
         undelivered = Undelivered(processid=self.processid, offset=offset)
         writer.append(partition, undelivered).add_done_callback(given_back)

@@ -101,8 +101,8 @@ class Publisher:
         self._before = before
         self._options = options or PublisherOptions()
         self._topic = FactsTopic(settings)
-        limit = max(self._options.max_facts // max(len(states), 1), 1000)
-        self._partitions = [_Partition(state.next_offset, limit) for state in states]
+        self._limit = max(self._options.max_facts // max(len(states), 1), 1000)
+        self._partitions = [_Partition(state.next_offset, self._limit) for state in states]
         self._tasks: list[asyncio.Task[None]] = []
         self._faults: dict[int, str] = {}
 
@@ -134,6 +134,12 @@ class Publisher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._topic.disconnect()
+
+    def take(self, partition: int) -> None:
+        """A partition is followed from its state as it is now; until then it was not."""
+        part = self._partitions[partition]
+        part.folded = self._states[partition].next_offset
+        part.backlog = Backlog(part.folded, self._limit)
 
     def accept(self, event: Event, outcome: Outcome) -> None:
         """Take what an event came to, right after it was folded. Returns at once."""

@@ -139,6 +139,12 @@ class HistorySink:
             self._fail(str(error))
         self._writing = asyncio.create_task(self._write_for_ever(), name="history-sink")
 
+    def take(self, partition: int) -> None:
+        """A partition is followed from its state as it is now; until then it was not."""
+        part = self._partitions[partition]
+        part.folded = max(part.folded, self._states[partition].next_offset)
+        part.behind = part.next is not None and part.folded > part.next
+
     def accept(self, event: Event, outcome: Outcome) -> None:
         """Take what an event came to, right after it was folded. Returns at once."""
         part = self._partitions[event.partition]

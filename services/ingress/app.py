@@ -15,6 +15,7 @@ from projections.event import Refusal
 from services.ingress.api import Api
 from services.ingress.connection import AsgiConnection, Connection
 from services.ingress.door import STALLED_SECONDS
+from services.ingress.forwarding import Mark, mark_of
 from services.ingress.load import Load
 from services.ingress.metrics import Metrics
 from services.ingress.response import OVERLOADED, Response, refused
@@ -91,10 +92,10 @@ class App:
         else:
             await self._page(scope)(scope, receive, send)
 
-    async def respond(self, body: bytes, connection: Connection) -> Response:
-        """Answer the body of a `POST /api`."""
+    async def respond(self, body: bytes, connection: Connection, mark: Mark | None = None) -> Response:
+        """Answer the body of a `POST /api`; `mark` is there if another node has forwarded it."""
         api = self._node.api
-        return not_ready(self._node) if api is None else await api.respond(body, connection)
+        return not_ready(self._node) if api is None else await api.respond(body, connection, mark)
 
     def _page(self, scope: Scope) -> StarletteResponse:
         method, path = scope["method"], scope["path"]
@@ -127,7 +128,7 @@ class App:
         if work is None:
             await _send(send, OVERLOADED)
             return
-        response = await self.respond(body, AsgiConnection(receive, work))
+        response = await self.respond(body, AsgiConnection(receive, work), mark_of(scope["headers"]))
         work.end()
         await _send(send, response)
 

@@ -34,7 +34,7 @@ from services.ingress.connection import Connection
 from services.ingress.demand import Demand, Line, refusal
 from services.ingress.envelopes import Signed
 from services.ingress.recorder import Recorder
-from services.replica import Answer, SystemWriter
+from services.replica import Answer, NotServed, SystemWriter
 
 __all__ = ["MAX_DEMAND_BYTES", "Demands"]
 
@@ -93,12 +93,13 @@ class Demands:
         Raises:
             Refusal: 404 or 503, there is nothing and it does not want to wait; 409, its nonce stands for
                 another request; 413, it is too large to be parked; 429, too many wait already.
+            NotServed: the partition is not served any more. The answer may fail with it as well.
         """
         if message.nonce:
             earlier = self._named.get((signed.caller, message.nonce))
             if earlier is not None:
                 return self._take_over(earlier, signed, connection)
-        colony = self._replica.states[partition].colonies[message.colonyname]
+        colony = self._replica.state_served(partition).colonies[message.colonyname]
         waits = message.timeout > 0
         if colony.paused and not waits:
             raise paused(waited=False)
@@ -161,13 +162,21 @@ class Demands:
         self._closed = True
         self.send_away("The server is stopping; ask again")
 
-    def send_away(self, reason: str, partition: int | None = None) -> None:
-        """Have everybody who is parked, or parked for one partition, ask again, so that another node may serve them."""
+    def send_away(self, reason: str) -> None:
+        """Have everybody who is parked ask again, so that another node may serve them."""
         for line in list(self._lines.values()):
             for demand in list(line.parked.values()):
-                if partition in (None, demand.partition):
+                self._unpark(line, demand)
+                self._settle(demand, refusal(503, reason))
+            self._drop_if_empty(line)
+
+    def leave(self, partition: int) -> None:
+        """Have those who wait for work in a partition that is not served any more go on elsewhere."""
+        for line in list(self._lines.values()):
+            for demand in list(line.parked.values()):
+                if demand.partition == partition:
                     self._unpark(line, demand)
-                    self._settle(demand, refusal(503, reason))
+                    self._settle(demand, self._replica.not_serving(partition))
             self._drop_if_empty(line)
 
     def _check_room(self, signed: Signed) -> None:
@@ -219,6 +228,9 @@ class Demands:
     def _park(self, line: Line, demand: Demand) -> None:
         if self._closed:
             self._settle(demand, refusal(503, "The server is stopping; ask again"))
+            return
+        if demand.partition not in self._replica.served:
+            self._settle(demand, self._replica.not_serving(demand.partition))
             return
         if not line.parked:
             self._membership.changed()
@@ -277,7 +289,7 @@ class Demands:
         def given_back(done: asyncio.Future[Answer]) -> None:
             if done.exception() is None:
                 return
-            if self._closed:
+            if self._closed or isinstance(done.exception(), NotServed):
                 logger.warning("process %s, which nobody took, is left to its deadline", processid)
             else:
                 asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._give_back, partition, answer)

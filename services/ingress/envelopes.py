@@ -10,7 +10,7 @@ from colonyledger.wire import ErrorBody, MalformedJson, RequestEnvelope, decode,
 
 from projections.event import Refusal
 
-__all__ = ["Signed", "error_envelope", "open_envelope", "reply_envelope", "verify"]
+__all__ = ["Signed", "error_envelope", "open_envelope", "reply_envelope", "request_envelope", "verify"]
 
 
 class Signed(NamedTuple):
@@ -50,6 +50,12 @@ def verify(envelope: RequestEnvelope) -> Signed:
         raise Refusal(403, str(error)) from None
     except ValueError as error:
         raise Refusal(403, f"Invalid signature: {error}") from None
+
+
+def request_envelope(signed: Signed) -> bytes:
+    """The body of a request as its signer may have sent it: the signature covers the payload, nothing else."""
+    payload, signature = signed.payload.decode(), signed.signature.hex()
+    return encode(RequestEnvelope(signed.payloadtype, payload, signature))
 
 
 def reply_envelope(payloadtype: str, reply: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import httptools
 
-__all__ = ["MAX_BODY_BYTES", "MAX_HEAD_BYTES", "START", "Head", "Heads"]
+__all__ = ["MARK", "MAX_BODY_BYTES", "MAX_HEAD_BYTES", "START", "Head", "Heads"]
 
 START = b"POST /api HTTP/1.1\r\n"
 """How a plain request begins."""
@@ -24,7 +24,10 @@ MAX_BODY_BYTES = 64 * 1024
 _REMEMBERED = 2048
 """Heads that are remembered, 8 MiB at most; then all are forgotten, which costs each client one reading."""
 
-_NOT_PLAIN = (b"transfer-encoding", b"expect", b"origin", b"upgrade", b"content-encoding")
+MARK = b"colony-ledger-forwarded"
+"""The header of an RPC that another node has forwarded (services/ingress/forwarding.py)."""
+
+_NOT_PLAIN = (b"transfer-encoding", b"expect", b"origin", b"upgrade", b"content-encoding", MARK)
 
 
 class Head(NamedTuple):

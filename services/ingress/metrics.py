@@ -9,13 +9,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["Gauge", "Metrics"]
+__all__ = ["Gauge", "Gauges", "Metrics"]
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper ends of the buckets of RPC times, in seconds."""
 
 Gauge = Callable[[], float]
 """Gives a number as it is now."""
+
+Gauges = Callable[[], Mapping[str, float]]
+"""Gives numbers as they are now, by the value of a label."""
 
 
 class _Times:
@@ -33,8 +36,9 @@ class Metrics(Collector):
         self._rpcs: dict[tuple[str, int], int] = {}
         self._times: dict[str, _Times] = {}
         self._gauges: dict[str, tuple[str, Gauge]] = {}
+        self._labelled_gauges: dict[str, tuple[str, str, Gauges]] = {}
         self._counters: dict[str, tuple[str, Gauge]] = {}
-        self._families: dict[str, tuple[str, str, Callable[[], Mapping[str, float]]]] = {}
+        self._labelled_counters: dict[str, tuple[str, str, Gauges]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -52,15 +56,17 @@ class Metrics(Collector):
         """Show `value` as it is at each scrape; it may fall."""
         self._gauges[name] = (help_text, value)
 
+    def gauges(self, name: str, help_text: str, label: str, values: Gauges) -> None:
+        """Show numbers as they are at each scrape, each with its value of a label."""
+        self._labelled_gauges[name] = (help_text, label, values)
+
     def counter(self, name: str, help_text: str, value: Gauge) -> None:
         """Show `value` as it is at each scrape; it never falls."""
         self._counters[name] = (help_text, value)
 
-    def counters(
-        self, name: str, help_text: str, label: str, values: Callable[[], Mapping[str, float]]
-    ) -> None:
+    def counters(self, name: str, help_text: str, label: str, values: Gauges) -> None:
         """Show as many values as there are at each scrape, each under its own value of `label`; they never fall."""
-        self._families[name] = (help_text, label, values)
+        self._labelled_counters[name] = (help_text, label, values)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text form."""
@@ -84,13 +90,18 @@ class Metrics(Collector):
         yield took
         for name, (help_text, value) in self._gauges.items():
             yield GaugeMetricFamily(name, help_text, value())
+        for name, (help_text, label, values) in self._labelled_gauges.items():
+            family = GaugeMetricFamily(name, help_text, labels=[label])
+            for labelled, shown in values().items():
+                family.add_metric([labelled], shown)
+            yield family
         for name, (help_text, value) in self._counters.items():
             yield CounterMetricFamily(name, help_text, value())
-        for name, (help_text, label, values) in self._families.items():
-            family = CounterMetricFamily(name, help_text, labels=[label])
-            for labelled, counted in values().items():
-                family.add_metric([labelled], counted)
-            yield family
+        for name, (help_text, label, values) in self._labelled_counters.items():
+            counted = CounterMetricFamily(name, help_text, labels=[label])
+            for labelled, shown in values().items():
+                counted.add_metric([labelled], shown)
+            yield counted
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:

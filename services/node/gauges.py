@@ -41,6 +41,9 @@ def register(metrics: Metrics, node: ServerNode) -> None:
     def subscriptions() -> float:
         return 0 if node.pubsub is None else node.pubsub.subscriptions
 
+    def relayed() -> float:
+        return 0 if node.pubsub is None else node.pubsub.relayed
+
     def folded() -> float:
         return 0 if node.replica is None else node.replica.progress[0]
 
@@ -52,6 +55,39 @@ def register(metrics: Metrics, node: ServerNode) -> None:
     gauge("colonyledger_parked_demands", "Executors that wait for work", parked)
     gauge("colonyledger_subscribers", "Websocket connections to /pubsub", subscribers)
     gauge("colonyledger_subscriptions", "Subscriptions on them", subscriptions)
+    gauge("colonyledger_subscriptions_relayed", "Those of them that other nodes serve", relayed)
     gauge("colonyledger_records_folded", "Records folded, of all partitions", folded)
     counter("colonyledger_reads_dropped", "Entries that the reads log did not take", dropped)
     counter("colonyledger_rate_limited", "RPCs refused by the rate limit", lambda: node.rates.refused)
+    _register_partitions(metrics, node)
+
+
+def _register_partitions(metrics: Metrics, node: ServerNode) -> None:
+    def offsets() -> dict[str, float]:
+        states = [] if node.replica is None else node.replica.states
+        return {str(number): state.next_offset for number, state in enumerate(states)}
+
+    def served() -> dict[str, float]:
+        replica = node.replica
+        return {} if replica is None else {str(each): each in replica.served for each in sorted(replica.all)}
+
+    def forwarded() -> float:
+        return 0 if node.forwarder is None else node.forwarder.forwarded
+
+    def not_forwarded() -> float:
+        return 0 if node.forwarder is None else node.forwarder.failed
+
+    metrics.gauges(
+        "colonyledger_partition_folded",
+        "Offset after the last record folded, 0 if none is",
+        "partition",
+        offsets,
+    )
+    metrics.gauges(
+        "colonyledger_partition_served",
+        "1 if this node answers RPCs about the partition",
+        "partition",
+        served,
+    )
+    metrics.counter("colonyledger_rpcs_forwarded", "RPCs that other nodes have answered", forwarded)
+    metrics.counter("colonyledger_rpcs_not_forwarded", "RPCs that no other node has answered", not_forwarded)

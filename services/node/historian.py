@@ -71,6 +71,11 @@ class Historian:
         self._sink = sink
         replica.listeners.append(sink.accept)
 
+    def take(self, partition: int) -> None:
+        """The replica has begun to follow a partition."""
+        if self._sink is not None:
+            self._sink.take(partition)
+
     async def close(self) -> None:
         """Write what is at hand and close the engine."""
         if self._sink is not None:

@@ -44,6 +44,12 @@ class NodeSettings:
 
     The variable LEDGER_HISTORY_FILE may name a file that holds it, as the password is a secret.
     """
+    replicas: int = 0
+    """On Kafka: how many nodes hold each partition of the ledger; the others forward to them. 0: all of them hold all
+    (LEDGER_REPLICAS)."""
+    cluster_ca: Path | None = None
+    """PEM file of the certificates that vouch for other nodes which speak HTTPS. None: those of the system
+    (LEDGER_CLUSTER_CA)."""
     server_id: str = ""
     """Id of the server owner (COLONIES_SERVER_ID). Needed once, when the ledger is made."""
     reregister: bool = False
@@ -121,6 +127,7 @@ class NodeSettings:
             if not lowest <= getattr(self, name) <= highest:
                 raise SettingsError(f"{_called(name)} must be from {lowest} to {highest}")
         self._check_snapshots()
+        self._check_history()
         if self.retention and not self.retention_seconds:
             raise SettingsError(
                 f"{_called('retention')} is on and {_called('retention_seconds')} is not set: say after how many "
@@ -140,14 +147,21 @@ class NodeSettings:
         host, _, port = self.advertised.rpartition(":")
         if self.advertised and not (host and port.isdecimal() and int(port) in range(1, 65_536)):
             raise SettingsError(f"{_called('advertised')} must be host:port, not {self.advertised!r}")
+        if "://" in self.ledger and not self.is_on_kafka:
+            raise SettingsError(f"{_called('ledger')} must be kafka://… or a directory, not {self.ledger!r}")
+
+    def _check_history(self) -> None:
         if self.history not in ("none", "chdb") and not self.history.startswith(
             ("clickhouse://", "clickhouses://")
         ):
             raise SettingsError(
                 f"{_called('history')} must be none, chdb or clickhouse://…, not {_hidden(self.history)!r}"
             )
-        if "://" in self.ledger and not self.is_on_kafka:
-            raise SettingsError(f"{_called('ledger')} must be kafka://… or a directory, not {self.ledger!r}")
+        if self.replicas and self.history == "chdb":
+            raise SettingsError(
+                f"{_called('history')} must not be chdb with {_called('replicas')}: each node would know a share of it; "
+                "use a ClickHouse server"
+            )
 
     def _check_snapshots(self) -> None:
         if 0 < self.snapshot_records < _FEWEST_SNAPSHOT_RECORDS:
@@ -163,6 +177,11 @@ class NodeSettings:
     def is_on_kafka(self) -> bool:
         """Whether the ledger is a topic."""
         return self.ledger.startswith("kafka://")
+
+    @property
+    def is_sharing(self) -> bool:
+        """Whether this node holds a share of the partitions."""
+        return self.is_on_kafka and self.replicas > 0
 
     @property
     def snapshots_place(self) -> str:
@@ -206,6 +225,8 @@ _VARIABLES = {
     "data_dir": ("LEDGER_DATA_DIR",),
     "ledger": ("LEDGER_URL",),
     "history": ("LEDGER_HISTORY",),
+    "replicas": ("LEDGER_REPLICAS",),
+    "cluster_ca": ("LEDGER_CLUSTER_CA",),
     "server_id": ("COLONIES_SERVER_ID",),
     "reregister": ("COLONIES_ALLOW_EXECUTOR_REREGISTER",),
     "stale_executor_seconds": ("COLONIES_STALE_EXECUTOR_DURATION",),
@@ -245,6 +266,7 @@ _CENTURY = 100 * 366 * 86_400
 
 _BOUNDS = {
     "port": (0, 65_535),
+    "replicas": (0, 1000),
     "stale_executor_seconds": (0, _CENTURY),
     "cleanup_seconds": (0, _CENTURY),
     "retention_seconds": (0, _CENTURY),
@@ -280,7 +302,7 @@ def _hidden(url: str) -> str:
 
 
 def _read(name: str, variable: str, text: str) -> object:
-    if name in ("data_dir", "tls_cert", "tls_key"):
+    if name in ("data_dir", "cluster_ca", "tls_cert", "tls_key"):
         return Path(text)
     if name in ("reregister", "retention", "retention_all", "facts", "requests"):
         if text.lower() not in _TRUTH:

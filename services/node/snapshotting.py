@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Snapshotting:
-    """In the order of a node's life: `states`, `watch`, `start`, `stop`."""
+    """In the order of a node's life: `open`, `states` or each `state`, `watch`, `start`, `stop`."""
 
     def __init__(self, settings: NodeSettings, metrics: Metrics) -> None:
         self._settings = settings
@@ -50,20 +50,32 @@ class Snapshotting:
         """What is being loaded, in words for an operator; empty if nothing is."""
         return "" if self._loading is None else self._loading.doing
 
+    async def open(self) -> None:
+        """Open the place where snapshots are kept. If it cannot be opened there are none."""
+        try:
+            self._store = await asyncio.to_thread(open_store, self._settings.snapshots_place)
+        except StoreUnavailable as error:
+            logger.warning("no snapshot is used or made: %s", error)
+
     async def states(self, ledger: Ledger) -> list[State]:
         """A state for each partition: from its newest usable snapshot, else an empty one.
 
         Raises:
             LedgerUnavailable: the ledger cannot be read.
         """
+        return [await self.state(ledger, partition) for partition in range(ledger.partitions)]
+
+    async def state(self, ledger: Ledger, partition: int) -> State:
+        """The state of one partition, likewise.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be read.
+        """
+        if self._store is None:
+            return State()
+        loading = self._loading = Loading(self._store)
         try:
-            self._store = await asyncio.to_thread(open_store, self._settings.snapshots_place)
-        except StoreUnavailable as error:
-            logger.warning("no snapshot is used or made: %s", error)
-            return [State() for _ in range(ledger.partitions)]
-        self._loading = Loading(self._store)
-        try:
-            return await self._loading.states(ledger)
+            return await loading.state(ledger, partition)
         finally:
             self._loading = None
 

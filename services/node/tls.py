@@ -6,7 +6,13 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CERTIFICATE_VARIABLES", "CertificateError", "named_certificate", "server_context"]
+__all__ = [
+    "CERTIFICATE_VARIABLES",
+    "CertificateError",
+    "cluster_context",
+    "named_certificate",
+    "server_context",
+]
 
 _CERTIFICATES = ("LEDGER_TLS_CERT", "COLONIES_SERVER_HTTP_TLS_CERT", "COLONIES_TLSCERT")
 _KEYS = ("LEDGER_TLS_KEY", "COLONIES_SERVER_HTTP_TLS_KEY", "COLONIES_TLSKEY")
@@ -58,6 +64,22 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
         reason = error.strerror or str(error)
         raise CertificateError(f"the certificate {certificate} with {key} cannot be used: {reason}") from None
     return context
+
+
+def cluster_context(ca: Path | None) -> ssl.SSLContext | None:
+    """What TLS needs to know other nodes by the certificates in a PEM file; None without one.
+
+    Raises:
+        CertificateError: the file cannot be read, or holds none.
+    """
+    if ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise CertificateError(
+            f"the certificates in {ca} cannot be used: {error.strerror or error}"
+        ) from None
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:

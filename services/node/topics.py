@@ -45,6 +45,11 @@ class Topics:
         replica.listeners.append(self._publisher.accept)
         self._publisher.start()
 
+    def take(self, partition: int) -> None:
+        """The replica has begun to follow a partition."""
+        if self._publisher is not None:
+            self._publisher.take(partition)
+
     async def start(self, api: Api, replica: Replica, writer: SystemWriter) -> None:
         """Take requests from now on.
 

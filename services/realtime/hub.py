@@ -18,6 +18,8 @@ from projections.event import (
 )
 from projections.process import LiveProcess
 from projections.realtime import entered
+from projections.state import State
+from services.realtime.connection import Connection
 from services.realtime.subscriptions import Subscription, Topic, process_frame
 
 __all__ = ["Hub"]
@@ -39,21 +41,35 @@ class Hub:
         }
         self.subscriptions = 0
         """How many there are."""
+        self.relayed = 0
+        """How many of them are to what other nodes serve."""
 
     def add(self, subscription: Subscription) -> None:
         """Let a subscription hear of what happens from now on."""
         self.subscriptions += 1
+        self.relayed += subscription.is_relayed
         for topic in subscription.topics:
             self._topics.setdefault(topic, {})[subscription] = None
 
     def remove(self, subscription: Subscription) -> None:
         """Let it hear of nothing more."""
         self.subscriptions -= 1
+        self.relayed -= subscription.is_relayed
         for topic in subscription.topics:
             listening = self._topics[topic]
             del listening[subscription]
             if not listening:
                 del self._topics[topic]
+
+    def connections_to(self, state: State) -> list[Connection]:
+        """The connections with a subscription to something in a partition, whose state this is."""
+        found = {
+            subscription.connection: None
+            for listening in self._topics.values()
+            for subscription in listening
+            if subscription.asked.state is state
+        }
+        return list(found)
 
     def on_fold(self, event: Event, outcome: Outcome) -> None:
         """Tell what an event made true. A process is encoded once, and only if somebody listens."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from colonyledger.wire import (
@@ -19,30 +20,39 @@ from starlette.types import Receive, Scope, Send
 
 from projections.event import Refusal
 from projections.messages import read_message
-from projections.realtime import colony_of
+from projections.realtime import colonies_of, colony_meant
 from projections.registry import REGISTRY, Kind, Rpc
 from services.ingress.envelopes import Signed, open_envelope, verify
+from services.ingress.forwarding import Mark, mark_of
 from services.ingress.metrics import Metrics
 from services.ingress.recorder import Recorder
 from services.ledger import LedgerUnavailable
 from services.realtime.connection import Connection
 from services.realtime.hub import Hub
 from services.realtime.limits import RealtimeLimits
+from services.realtime.relay import Relay
 from services.realtime.subscriptions import (
     Asked,
     ChannelSubscription,
     ProcessesSubscription,
     ProcessSubscription,
+    Subscription,
 )
+from services.replica import NotServed
 
 __all__ = ["Pubsub"]
 
 _NAME_SHOWN = 64
 """Characters that are shown of a payload type that is no subscription."""
 
+_TRY_AGAIN = 1013
+
 
 class Pubsub:
-    """Serves websocket connections from a replica that has caught up. `hear` is told of every signed call."""
+    """Serves websocket connections from a replica that has caught up. `hear` is told of every signed call.
+
+    `relay` has other nodes serve what is about partitions that the replica does not serve.
+    """
 
     def __init__(
         self,
@@ -50,7 +60,9 @@ class Pubsub:
         metrics: Metrics,
         hear: Callable[[int, Executor], None],
         limits: RealtimeLimits,
+        relay: Relay | None = None,
     ) -> None:
+        self._relay = relay
         self._recorder = recorder
         self._replica = recorder.replica
         self._metrics = metrics
@@ -66,6 +78,11 @@ class Pubsub:
         """How many subscriptions there are."""
         return self._hub.subscriptions
 
+    @property
+    def relayed(self) -> int:
+        """How many of them are to what other nodes serve."""
+        return self._hub.relayed
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one client that has asked for a websocket, until one side hangs up."""
         if self.connections >= self._limits.max_connections:
@@ -76,13 +93,19 @@ class Pubsub:
         try:
             await receive()  # says only that a client has asked
             await send({"type": "websocket.accept"})
-            await Connection(self._limits, self._hub.remove).run(receive, send, self._on_request)
+            on_request = partial(self._on_request, mark_of(scope["headers"]))
+            await Connection(self._limits, self._hub.remove).run(receive, send, on_request)
         except OSError:
             return  # the client was gone before it was accepted
         finally:
             self.connections -= 1
 
-    async def _on_request(self, connection: Connection, body: bytes) -> None:
+    def leave(self, partition: int) -> None:
+        """Disconnect those who are subscribed to what is in a partition that is not served any more."""
+        for connection in self._hub.connections_to(self._replica.states[partition]):
+            connection.close(_TRY_AGAIN, "another server serves this now: subscribe again")
+
+    async def _on_request(self, mark: Mark | None, connection: Connection, body: bytes) -> None:
         started = time.perf_counter()
         payloadtype, status = "unknown", 200
         try:
@@ -94,7 +117,10 @@ class Pubsub:
             try:
                 rpc = self._find(signed)
                 payloadtype = rpc.payloadtype
-                await self._subscribe(connection, rpc, signed)
+                await self._subscribe(connection, rpc, signed, body if mark is None else b"")
+            except NotServed as error:
+                status = 503
+                connection.refuse(Refusal(503, str(error)))
             except LedgerUnavailable as error:
                 status = 503
                 connection.refuse(Refusal(503, f"The ledger does not answer: {error}"))
@@ -111,23 +137,37 @@ class Pubsub:
         self._recorder.note(signed._replace(payloadtype=shown))
         raise Refusal(403, f"invalid rpcMsg.PayloadType: {shown}")
 
-    async def _subscribe(self, connection: Connection, rpc: Rpc, signed: Signed) -> None:
+    async def _subscribe(self, connection: Connection, rpc: Rpc, signed: Signed, body: bytes) -> None:
+        """Subscribe here, or by sending `body` to another node, if there is any."""
         self._recorder.note(signed)
         message: Message[Any] = read_message(rpc, signed.payload)
         if self._replica.fault is not None:
             raise Refusal(503, f"Not ready: {self._replica.fault}")
         await self._replica.catch_up()
         if isinstance(message, SubscribeProcesses) and not message.colonyname:
-            message = replace(message, colonyname=colony_of(self._replica.states, signed.caller))
+            message = replace(message, colonyname=await self._colony_meant(signed.caller, body))
         partition = self._replica.partition_of(rpc, message) or 0
         asked = Asked(self._replica.states[partition], rpc, message, signed.caller)
-        view, subject = asked.judge()
-        if view.executor is not None:
-            self._hear(partition, view.executor)
-        subscription = _subscription(asked, connection, subject)
+        subscription: Subscription
+        if partition in self._replica.served:
+            view, subject = asked.judge()
+            if view.executor is not None:
+                self._hear(partition, view.executor)
+            subscription = _subscription(asked, connection, subject)
+        elif self._relay is not None and body:
+            subscription = self._relay.subscribe(asked, connection, partition, body)
+        else:
+            raise self._replica.not_serving(partition)
         connection.add(subscription)
         self._hub.add(subscription)
         subscription.begin()
+
+    async def _colony_meant(self, caller: str, body: bytes) -> str:
+        """The colony of which the caller is a member, who names none."""
+        names = colonies_of((self._replica.states[each] for each in sorted(self._replica.served)), caller)
+        if body and self._relay is not None and (missing := self._replica.not_served):
+            names += await self._relay.colonies_of_caller(body, missing)
+        return colony_meant(names)
 
 
 def _subscription(

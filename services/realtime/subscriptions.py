@@ -70,6 +70,9 @@ class Asked(NamedTuple):
 class Subscription(ABC):
     """One subscription of one connection. `colony` is where the caller must be a member as long as it lasts."""
 
+    is_relayed = False
+    """Whether another node serves it."""
+
     def __init__(self, asked: Asked, connection: Connection, colony: str, *topics: Topic) -> None:
         self.asked = asked
         self.connection = connection

@@ -73,28 +73,26 @@ async def _event_at(ledger: Ledger, partition: int, offset: int) -> Event | None
 
 
 class Loading:
-    """Loads the states of all partitions, and says how far it is."""
+    """Loads states of partitions, one at a time, and says how far it is."""
 
     def __init__(self, store: SnapshotStore) -> None:
         self._store = store
         self.doing = ""
         """What is being done, in words for an operator."""
 
-    async def states(self, ledger: Ledger) -> list[State]:
-        """A state for each partition: from its newest usable snapshot, else an empty one.
+    async def state(self, ledger: Ledger, partition: int) -> State:
+        """The state of a partition: from its newest usable snapshot, else an empty one.
 
         Raises:
             LedgerCorrupt: a record that is looked at is damaged.
             LedgerUnavailable: the ledger cannot be read.
         """
-        states = []
-        for partition in range(ledger.partitions):
-            loaded = await self._load(ledger, partition)
-            if loaded is not None:
-                position = loaded.header.position
-                logger.info("partition %d starts from the snapshot at offset %d", partition, position)
-            states.append(State() if loaded is None else loaded.state)
-        return states
+        loaded = await self._load(ledger, partition)
+        if loaded is None:
+            return State()
+        position = loaded.header.position
+        logger.info("partition %d starts from the snapshot at offset %d", partition, position)
+        return loaded.state
 
     async def _load(self, ledger: Ledger, partition: int) -> Loaded | None:
         """Load one, without looking for garbage in it, now or later: nothing in it is garbage."""

@@ -25,10 +25,11 @@ class Timekeeper:
     def __init__(
         self, replica: Replica, writer: SystemWriter, membership: Membership, patience: float
     ) -> None:
+        self._replica = replica
         partitions = range(replica.ledger.partitions)
         interval = min(patience / 3, INTERVAL_SECONDS) if patience else INTERVAL_SECONDS
         self._tickers = [
-            Ticker(replica, number, writer, partial(membership.rank, f"partition {number}"))
+            Ticker(replica, number, writer, partial(membership.rank, f"partition {number}", None, number))
             for number in partitions
         ]
         self._heard = [HeardFrom(replica, number, writer, interval) for number in partitions]
@@ -36,11 +37,19 @@ class Timekeeper:
         self._parked: ParkedExecutors | None = None
 
     def start(self, waiting: Waiting) -> None:
-        """Begin. Call it once the replica has caught up."""
-        for ticker in self._tickers:
-            ticker.start()
+        """Begin, with the partitions that are served. Call it once the replica has caught up."""
+        for partition in self._replica.served:
+            self.take(partition)
         self._parked = ParkedExecutors(waiting, self.hear, self._patience / 3)
         self._parked.start()
+
+    def take(self, partition: int) -> None:
+        """Watch the deadlines of a partition that has caught up."""
+        self._tickers[partition].start()
+
+    def leave(self, partition: int) -> None:
+        """Leave the deadlines of a partition to others."""
+        self._tickers[partition].stop()
 
     def stop(self) -> None:
         """Append what was heard last, then no more."""

@@ -11,6 +11,7 @@ from colonyledger.wire import SECOND
 
 from projections.event import Event, Outcome
 from projections.system import Tick
+from projections.timers import Timers
 from services.ledger import LedgerUnavailable
 from services.replica import Answer, Replica, SystemWriter
 
@@ -42,7 +43,7 @@ class Ticker:
         rank: Callable[[], int] = lambda: 0,
     ) -> None:
         self._rank = rank
-        self._state = replica.states[partition]
+        self._replica = replica
         self._partition = partition
         self._writer = writer
         self._due: int | None = None
@@ -51,7 +52,7 @@ class Ticker:
         replica.listeners.append(self._on_fold)
 
     def start(self) -> None:
-        """Begin to watch the deadlines. Call it once the replica has caught up."""
+        """Begin to watch the deadlines. Call it once the partition has caught up."""
         self._ticking = True
         self._set_alarm()
 
@@ -61,23 +62,27 @@ class Ticker:
         if self._alarm is not None:
             self._alarm.cancel()
 
+    @property
+    def _timers(self) -> Timers:
+        return self._replica.states[self._partition].timers
+
     def _on_fold(self, event: Event, outcome: Outcome) -> None:
-        if self._ticking and event.partition == self._partition and self._state.timers.earliest != self._due:
+        if self._ticking and event.partition == self._partition and self._timers.earliest != self._due:
             self._set_alarm()
 
     def _set_alarm(self, at_least: float = 0.0) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = None
-        self._due = self._state.timers.earliest
+        self._due = self._timers.earliest
         if self._due is not None and self._ticking:
             delay = max((self._due - time.time_ns()) / SECOND + self._rank() * _TURN_SECONDS, at_least)
             delay = min(delay, _LONGEST_SLEEP)
             self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
 
     def _ring(self) -> None:
-        self._state.timers.prune(self._state)
-        if self._due == self._state.timers.earliest and self._due is not None and time.time_ns() >= self._due:
+        self._timers.prune(self._replica.states[self._partition])
+        if self._due == self._timers.earliest and self._due is not None and time.time_ns() >= self._due:
             self._writer.append(self._partition, Tick()).add_done_callback(self._ticked)
         else:
             self._set_alarm()

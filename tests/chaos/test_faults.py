@@ -129,7 +129,8 @@ async def scene(start_server: StartServer, brokers: Brokers, path: Path) -> Asyn
     await ledger.close()
     servers: list[Server] = []
     for bootstrap in (detour.bootstrap, *[brokers.bootstrap] * (NUMBER - 1)):
-        flags = ("--dev", "--ledger", f"kafka://{bootstrap}/{topic}")
+        replicas = os.environ.get("CHAOS_REPLICAS", "0")
+        flags = ("--dev", "--ledger", f"kafka://{bootstrap}/{topic}", "--replicas", replicas)
         servers.append(await asyncio.to_thread(start_server, *flags, **ALONE))
     try:
         yield Scene(servers, brokers, detour, topic, History(path))

@@ -22,7 +22,7 @@ from colonyledger.wire import (
 
 from projections.event import Change, MemberLeft, ProcessChanged, Refusal
 from projections.fold import answer
-from projections.realtime import can_reach, colony_of, entered
+from projections.realtime import can_reach, colonies_of, colony_meant, entered
 from projections.registry import REGISTRY
 from projections.turn import View
 from tests.projections.world import World, identity
@@ -103,12 +103,12 @@ def test_what_cannot_be_watched(world: World) -> None:
 
 def test_a_colony_that_is_not_named_is_the_caller_s(world: World, edge: Identity) -> None:
     world.colony("second")
-    assert colony_of([world.state], edge.id) == "dev"
+    assert colony_meant(colonies_of([world.state], edge.id)) == "dev"
     with pytest.raises(Refusal, match="executor not found") as refused:
-        colony_of([world.state], world.owner.id)
+        colony_meant(colonies_of([world.state], world.owner.id))
     assert refused.value.status == 403
     with pytest.raises(Refusal, match="Name a colony: this key is a member of 2") as refused:
-        colony_of([world.state], world.user.id)
+        colony_meant(colonies_of([world.state], world.user.id))
     assert refused.value.status == 400
 
 

@@ -61,16 +61,26 @@ class Feed:
             return
         self._tails[partition].end = end
         self._joined.add(partition)
-        assigned = {number: TopicPartition(self._topic, number) for number in sorted(self._joined)}
-        self._consumer.assign(list(assigned.values()))
-        for number, tp in assigned.items():
-            self._consumer.seek(tp, self._tails[number].end)
+        self._assign()
+
+    def leave(self, partition: int) -> None:
+        """Fetch nothing more of a partition that nobody follows."""
+        if partition in self._joined:
+            self._joined.remove(partition)
+            self._tails[partition].forget()
+            self._assign()
 
     async def stop(self) -> None:
         """Fetch no more and disconnect."""
         self._task.cancel()
         await asyncio.wait([self._task])
         await self._consumer.stop()
+
+    def _assign(self) -> None:
+        assigned = {number: TopicPartition(self._topic, number) for number in sorted(self._joined)}
+        self._consumer.assign(list(assigned.values()))
+        for number, tp in assigned.items():
+            self._consumer.seek(tp, self._tails[number].end)
 
     async def _run(self) -> None:
         while True:
@@ -90,10 +100,11 @@ class Feed:
 
     def _take(self, partition: int, records: list[Any]) -> None:
         tail = self._tails[partition]
-        if not tail.followers:
-            tail.forget()
-            tail.end = records[-1].offset + 1
+        if partition not in self._joined:
             return
+        if records[0].offset < tail.end:
+            # Fetched again, as the consumer was assigned anew meanwhile.
+            records = [record for record in records if record.offset >= tail.end]
         events, damage = events_of(partition, records)
         if events:
             tail.advance(events)

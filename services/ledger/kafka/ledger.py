@@ -186,6 +186,8 @@ class KafkaLedger:
                     await self._pause(_RETRY_SECONDS)
         finally:
             tail.followers -= 1
+            if not tail.followers and self._feed is not None:
+                self._feed.leave(partition)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than until the ledger is closed."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from itertools import pairwise
 
+import msgspec
 import pytest
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cluster.announcements import decode, encode
 from services.cluster.roster import ALIVE_SECONDS, Announcement, Roster, place_hash
 from services.ledger import CodecError
+from services.ledger.codec import schema_versions
 
 RUNS = ["a", "b", "c", "d"]
 
@@ -35,17 +39,26 @@ def rosters(*announcements: Announcement) -> dict[str, Roster]:
     return known
 
 
-def test_who_does_not_fold_a_partition_does_not_go_first_in_it() -> None:
-    without = Announcement("a", "machine", "host", 50080, ready=True, folded=(7, -1))
-    known = rosters(without, node("b"), node("c"))
+def test_who_does_not_serve_a_partition_does_not_go_first_in_it() -> None:
+    without, *others = [
+        msgspec.structs.replace(node(run), served=served)
+        for run, served in (("a", (0,)), ("b", (0, 1)), ("c", (0, 1)))
+    ]
+    known = rosters(without, *others)
     for number in range(40):
         ranks = [known[run].rank(str(number), partition=1) for run in ("b", "c")]
         assert sorted(ranks) == [0, 1]
         everywhere = sorted(roster.rank(str(number), partition=0) for roster in known.values())
         assert everywhere == [0, 1, 2]
     assert known["b"].rank("anything", partition=2) == 0, (
-        "a node that says nothing of a partition does not fold it"
+        "a node that says nothing of a partition does not serve it"
     )
+
+
+def test_who_distrusts_a_partition() -> None:
+    told = msgspec.structs.replace(node("a"), folded=(7, -1))
+    assert [told.distrusts(partition) for partition in range(3)] == [False, True, False]
+    assert decode(encode(told)).distrusts(1)
 
 
 @given(st.text(max_size=20))
@@ -113,7 +126,31 @@ def test_an_announcement_as_bytes() -> None:
     assert decode(encode(told)) == told
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x00\x00\x00\x01junk", b"\x00\x00\x00\x00\x04", b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00", b"\x00\x00\x00\x00\x01junk", b"\x00\x00\x00\x00\x04", b"\x00\x00\x00\x00\x05", b"{}"],
+)
 def test_what_is_no_announcement(body: bytes) -> None:
     with pytest.raises(CodecError):
         decode(body)
+
+
+def test_who_serves_a_partition() -> None:
+    told = [msgspec.structs.replace(node(run), served=served) for run, served in (("b", (0, 1)), ("c", (1,)))]
+    known = rosters(node("a"), *told)
+    assert [other.run for other in known["a"].serving(1)] == ["b", "c"]
+    assert [other.run for other in known["a"].serving(0)] == ["b"]
+    assert known["a"].serving(2) == []
+    assert known["b"].rank("x", partition=0) == 0
+    assert known["a"].rank("x", partition=2) == 0
+    assert sorted(known[run].rank("x", partition=1) for run in ("b", "c")) == [0, 1]
+
+
+def test_an_announcement_of_an_older_version() -> None:
+    """It says nothing of what it serves, so nothing is forwarded to it."""
+    version = schema_versions()["org.colonyledger.Node"][0]
+    told = node("a", 7)
+    body = BytesIO(b"\x00" + version.id.to_bytes(4, "big"))
+    body.seek(5)
+    schemaless_writer(body, parse_schema(version.schema), msgspec.structs.asdict(told))
+    assert decode(body.getvalue()) == told

@@ -122,6 +122,7 @@ async def test_a_request_in_pieces(size: int) -> None:
         request(b"1", b"ORIGIN: http://page\r\n"),
         request(b"1", b"Expect: 100-continue\r\n"),
         request(b"1", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+        request(b"1", b"Colony-Ledger-Forwarded: 1\r\n"),
         request(b"1" * (MAX_BODY_BYTES + 1)),
         b"POST /api HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES,
         request(b"1", b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n"),

@@ -80,6 +80,8 @@ def test_what_goes_before_what() -> None:
         ({"COLONIES_SERVER_ID": "g" * 64}, "64 lower-case hexadecimal digits"),
         ({"LEDGER_URL": "postgres://host"}, "kafka://… or a directory"),
         ({"LEDGER_HISTORY": "sqlite"}, "none, chdb or clickhouse://…, not 'sqlite'"),
+        ({"LEDGER_REPLICAS": "-1"}, "LEDGER_REPLICAS"),
+        ({"LEDGER_REPLICAS": "2", "LEDGER_HISTORY": "chdb"}, "must not be chdb with replicas"),
         ({"LEDGER_MAX_BODY_BYTES": "10"}, "LEDGER_MAX_BODY_BYTES"),
         ({"LEDGER_MAX_BODY_BYTES": str(2**40)}, "LEDGER_MAX_BODY_BYTES"),
         ({"LEDGER_GRACEFUL_SECONDS": "1e3"}, "whole number"),
@@ -104,3 +106,9 @@ def test_a_wrong_history_is_refused_without_its_password() -> None:
     with pytest.raises(SettingsError, match="must be none, chdb or clickhouse") as refused:
         NodeSettings.from_environment({"LEDGER_HISTORY": "clickhous://ann:hush@host:8123/db"})
     assert "hush" not in str(refused.value)
+
+
+def test_partitions_are_shared_on_kafka_only() -> None:
+    assert NodeSettings(ledger="kafka://localhost:9092", replicas=1).is_sharing
+    assert not NodeSettings(ledger="kafka://localhost:9092").is_sharing
+    assert not NodeSettings(replicas=1).is_sharing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from pathlib import Path
@@ -10,12 +11,23 @@ import httpx
 import pytest
 import trustme
 from colonyledger.client import Client
-from colonyledger.wire import GetServerInfo, ServerInfo, signed
+from colonyledger.wire import (
+    GetServerInfo,
+    ProcessState,
+    ReplyEnvelope,
+    ServerInfo,
+    SubscribeProcess,
+    decode,
+    signed,
+)
+from websockets.asyncio.client import connect
 
 from services.node.dev import SERVER_OWNER
 from services.node.settings import NodeSettings, SettingsError
-from services.node.tls import CERTIFICATE_VARIABLES, CertificateError, server_context
+from services.node.tls import CERTIFICATE_VARIABLES, CertificateError, cluster_context, server_context
 from tests.conftest import StartServer
+from tests.kafka_broker import KafkaBroker
+from tests.services.shares import colonies, fair_ports, make_ledger, until_shared
 from tests.services.site import reply_in
 
 READY = re.compile(r"ready: (\d+) records are folded$")
@@ -67,6 +79,42 @@ async def test_a_server_speaks_https(
     assert server.stop() == 0
 
 
+async def test_nodes_forward_over_https(
+    start_server: StartServer,
+    kafka_broker: KafkaBroker,
+    authority: trustme.CA,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:
+    """Only nodes that know whom to trust come to serve each other's clients."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    variables = {
+        "LEDGER_TLS_CERT": str(files[0]),
+        "LEDGER_TLS_KEY": str(files[1]),
+        "LEDGER_CLUSTER_CA": str(tmp_path / "ca.pem"),
+    }
+    flags = ("--dev", "--ledger", await make_ledger(kafka_broker), "--replicas", "1")
+    servers = []
+    for port in fair_ports(2, 1):
+        server = start_server(*flags, "--port", str(port), wait=False, **variables)
+        await asyncio.to_thread(server.wait_for, READY)
+        servers.append(server)
+    await until_shared(servers, 1)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with colonies(servers) as sites:
+        for beside in sites:
+            process = await beside[0].submit()
+            for site in beside:
+                assert (await site.get(process)).processid == process.processid
+                url = site.server.url.replace("https", "wss")
+                asked = SubscribeProcess(processid=process.processid, state=ProcessState.WAITING, timeout=60)
+                async with connect(f"{url}/pubsub", ssl=trusting) as socket, asyncio.timeout(60):
+                    await socket.send(signed(asked, site.user).decode())
+                    told = decode(str(await socket.recv()).encode(), ReplyEnvelope)
+                    assert not told.error
+
+
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
@@ -113,3 +161,13 @@ def test_files_that_cannot_be_used(tmp_path: Path, files: tuple[Path, Path]) -> 
     trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(foreign)
     with pytest.raises(CertificateError, match=r"cannot be used: .*MISMATCH"):
         server_context(files[0], foreign)
+
+
+def test_certificates_of_other_nodes(tmp_path: Path, authority: trustme.CA) -> None:
+    assert cluster_context(None) is None
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    assert isinstance(cluster_context(tmp_path / "ca.pem"), ssl.SSLContext)
+    (tmp_path / "empty.pem").write_text("nothing")
+    for name in ("missing.pem", "empty.pem"):
+        with pytest.raises(CertificateError, match=name):
+            cluster_context(tmp_path / name)

@@ -11,13 +11,13 @@ import pytest
 from colonyledger.identity import Identity
 from colonyledger.wire import AddColony, AddUser, Colony, GetColonies, GetProcess, User, payloadtype_of
 
-from projections.event import Event, Outcome, Refusal
+from projections.event import Event, Outcome
 from projections.fold import apply
 from projections.registry import REGISTRY
 from projections.state import State
 from projections.system import Tick
 from services.ledger import CodecError, EmbeddedLedger, EmbeddedOptions, LedgerUnavailable
-from services.replica import Replica, SystemWriter
+from services.replica import NotServed, Replica, SystemWriter
 from services.replica import replica as module
 from tests.services.unsteady import COLONY, Client, Desk, UnsteadyLedger, until
 
@@ -196,17 +196,16 @@ async def test_a_partition_that_is_distrusted_is_left_and_the_others_go_on(tmp_p
     with pytest.raises(LedgerUnavailable, match="not what others fold"):
         await waiting
     assert (replica.fault, dict(replica.distrusted)) == (None, {1: "it is not what others fold"})
-    for colony, home in zip(colonies, homes, strict=True):
-        if home != 1:
-            assert replica.partition_of(add, colony) == home
-        else:
-            with pytest.raises(Refusal, match="does not serve partition 1 any more: it is not") as refused:
-                replica.partition_of(add, colony)
-            assert refused.value.status == 503
-    with pytest.raises(Refusal, match="partition 1"):
-        replica.partition_of(REGISTRY[payloadtype_of(GetColonies)], GetColonies())
+    assert [replica.partition_of(add, colony) for colony in colonies] == homes
+    assert set(homes) == {0, 1, 2}
+    assert (sorted(replica.served), sorted(replica.not_served)) == ([0, 2], [1])
+    for partition in (0, 2):
+        assert replica.state_served(partition) is replica.states[partition]
+    with pytest.raises(NotServed, match="does not serve partition 1 any more: it is not") as missing:
+        replica.state_served(1)
+    assert missing.value.partition == 1
     end = await ledger.end(1)
-    with pytest.raises(LedgerUnavailable, match="not what others fold"):
+    with pytest.raises(NotServed, match="not what others fold"):
         await writer.append(1, Tick())
     assert await ledger.end(1) == end, "what cannot be folded is not appended"
     for partition in (0, 2):

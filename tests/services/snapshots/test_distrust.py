@@ -14,6 +14,7 @@ from colonyledger.identity import Identity
 from colonyledger.wire import GetColonies, GetColony, Process
 
 from projections.ids import tag_of
+from services.cluster import holders
 from services.facts.codec import decode
 from services.facts.fact import ProcessBody
 from services.facts.topic import facts_settings
@@ -25,6 +26,7 @@ from services.snapshots.opening import open_store
 from tests.kafka_broker import KafkaBroker
 from tests.servers import Server
 from tests.services.facts.reading import records_of
+from tests.services.shares import fair_ports, served_by
 from tests.services.site import Refused, Site, counted, eventually
 from tests.services.snapshots.test_server import checkpoint
 
@@ -51,9 +53,9 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts nodes, which are all gone at the end of the test."""
     started: list[Server] = []
 
-    def start(ledger: str, **variables: str) -> Server:
+    def start(ledger: str, *flags: str, **variables: str) -> Server:
         directory = tmp_path / f"node-{len(started)}"
-        started.append(Server(directory, "--dev", "--ledger", ledger, variables=variables))
+        started.append(Server(directory, "--dev", "--ledger", ledger, *flags, variables=variables))
         started[-1].start(until_ready=False)
         return started[-1]
 
@@ -90,13 +92,7 @@ async def test_the_other_partitions_are_served_and_the_other_nodes_serve_all(
     async with AsyncExitStack() as stack:
         left, kept = [await site_in(partition, healthy, stack) for partition in (0, 1)]
         process, *_ = await asyncio.gather(*(left.submit() for _ in range(110)))
-        store = tmp_path / "snapshots"
-        wrong = SnapshotName(0, 100, (await origin_of(place.ledger, 0))[:16], OURS)
-        (store / wrong.path).parent.mkdir(parents=True)
-        (store / wrong.path).write_bytes(b"not what others have")
-        # A checkpoint at every thousandth record: this node makes none of its own meanwhile.
-        variables = {"LEDGER_SNAPSHOT_RECORDS": "1000", "LEDGER_SNAPSHOTS": str(store)}
-        astray = await asyncio.to_thread(start_node, place.url, **variables)
+        astray = await asyncio.to_thread(start_node, place.url, **await wrong_snapshot(place, tmp_path))
         await asyncio.to_thread(astray.wait_until_ready)
         left_there, kept_there = left.beside(astray), kept.beside(astray)
         stack.push_async_callback(left_there.leave)
@@ -126,6 +122,68 @@ async def test_the_other_partitions_are_served_and_the_other_nodes_serve_all(
         await check_left(again, process)
         assert (await kept_again.get(served)).processid == served.processid
     await place.ledger.close()
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_nodes_that_share_partitions_answer_for_each_other(
+    start_node: StartNode, place: Place, tmp_path: Path, replicas: int
+) -> None:
+    """What comes to the node that has left a partition is answered by the other one, which takes it if it has to."""
+    flags = [("--replicas", str(replicas), "--port", port) for port in ports_with_partition_0_at_the_second()]
+    healthy = await asyncio.to_thread(start_node, place.url, *flags[0], LEDGER_SNAPSHOT_RECORDS="0")
+    await asyncio.to_thread(healthy.wait_until_ready)
+    async with AsyncExitStack() as stack:
+        left, kept = [await site_in(partition, healthy, stack) for partition in (0, 1)]
+        process, *_ = await asyncio.gather(*(left.submit() for _ in range(110)))
+        variables = await wrong_snapshot(place, tmp_path)
+        astray = await asyncio.to_thread(start_node, place.url, *flags[1], **variables)
+
+        async def is_shared() -> bool:
+            return 0 in await served_by(astray) and (replicas == 2 or 0 not in await served_by(healthy))
+
+        await eventually(is_shared)
+        there = left.beside(astray)
+        stack.push_async_callback(there.leave)
+        idle = await left.executor("other")
+        parked = await there.park(idle)
+        await place.ledger.append(0, checkpoint(100, THEIRS))
+        await check_health(astray, tmp_path)
+        assert await there.get(process) == process
+        submitted = await there.submit("other")
+        assert (await parked).processid == submitted.processid
+        names = {colony.name for colony in await there.call(SERVER_OWNER, GetColonies())}
+        assert names >= {left.name, kept.name}
+        assert 0 not in await served_by(astray)
+        assert 0 in await served_by(healthy)
+        assert await counted(there.http, "colonyledger_rpcs_forwarded_total") > 0
+        assert await counted(there.http, "colonyledger_partitions_distrusted") == 1
+        # Started again, it finds the same out before it serves the partition.
+        await asyncio.to_thread(astray.kill)
+        await asyncio.to_thread(astray.start, until_ready=False)
+        await check_health(astray, tmp_path)
+        assert await there.get(process) == process
+        await asyncio.to_thread(healthy.stop)
+        status, said = await there.refused(there.user, GetColony(colonyname=there.name))
+        assert (status, THEIRS in said) == (503, True), "nobody is left who serves it"
+    await place.ledger.close()
+
+
+async def wrong_snapshot(place: Place, directory: Path) -> dict[str, str]:
+    """The settings of a node that has come to something else than others at offset 100 of partition 0."""
+    store = directory / "snapshots"
+    wrong = SnapshotName(0, 100, (await origin_of(place.ledger, 0))[:16], OURS)
+    (store / wrong.path).parent.mkdir(parents=True)
+    (store / wrong.path).write_bytes(b"not what others have")
+    # A checkpoint at every thousandth record: this node makes none of its own meanwhile.
+    return {"LEDGER_SNAPSHOT_RECORDS": "1000", "LEDGER_SNAPSHOTS": str(store)}
+
+
+def ports_with_partition_0_at_the_second() -> tuple[str, str]:
+    """Free ports for two nodes, of which the second is the one to hold partition 0 if one node does."""
+    while True:
+        first, second = fair_ports(2, 1)
+        if holders(0, (f"127.0.0.1:{first}", f"127.0.0.1:{second}"), 1) == {f"127.0.0.1:{second}"}:
+            return str(first), str(second)
 
 
 async def check_health(server: Server, directory: Path) -> None:

@@ -35,7 +35,7 @@ async def made(ledger: Ledger, store: SnapshotStore, every: int = 0) -> Made:
 
 async def state_from(ledger: Ledger, store: SnapshotStore) -> tuple[int, State]:
     """Where a node starts from, and what it comes to when it has folded the rest."""
-    [state] = await Loading(store).states(ledger)
+    state = await Loading(store).state(ledger, 0)
     start = state.next_offset
     async for events in ledger.read(0, start):
         for event in events:
@@ -221,7 +221,7 @@ async def test_checkpoints_that_are_right_change_nothing(tmp_path: Path, directo
         for every in (100, 290):
             done = await made(ledger, directory, every)
             assert done.disagreement is None
-        [state] = await Loading(directory).states(ledger)
+        state = await Loading(directory).state(ledger, 0)
     finally:
         await ledger.close()
     assert state.checkpoint is not None
