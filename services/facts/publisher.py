@@ -51,6 +51,8 @@ class PublisherOptions(NamedTuple):
     """Facts of a partition that are sent before the brokers must have acknowledged them."""
     poll_seconds: float = 1.0
     """How often a partition is looked at that has no news: whether it is to be led now."""
+    gather_seconds: float = 0.02
+    """Pause after facts were sent that were all there were: what comes meanwhile is sent together."""
     retry_seconds: float = 1.0
     """Pause after a failure."""
 
@@ -192,6 +194,8 @@ class Publisher:
             await self._fold_anew(number, part)
         elif waiting := part.backlog.after(part.position, self._options.chunk):
             await self._send(number, part, waiting)
+            if len(waiting) < self._options.chunk:
+                await asyncio.sleep(self._options.gather_seconds)
         else:
             await _passed(self._options.poll_seconds, part.wake)
 
