@@ -1,16 +1,37 @@
-"""Consumers that are connected, or an error that says why not."""
+"""Clients and consumers that are connected, or an error that says why not."""
 
 from __future__ import annotations
 
 import asyncio
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from services.ledger.base import LedgerUnavailable
 from services.ledger.kafka.settings import KafkaSettings
 
-__all__ = ["connect_consumer", "reason_of"]
+__all__ = ["connect_client", "connect_consumer", "reason_of"]
+
+
+async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
+    """A client that knows who leads the partitions of the topic, and goes on to.
+
+    Raises:
+        LedgerUnavailable: the brokers do not answer in time.
+    """
+    client = AIOKafkaClient(**settings.client())
+    try:
+        async with asyncio.timeout(settings.timeout_seconds):
+            await client.bootstrap()
+            await client.set_topics([settings.topic])
+    except (KafkaError, TimeoutError) as error:
+        await client.close()
+        raise LedgerUnavailable(f"Kafka at {settings.bootstrap_servers}: {reason_of(error)}") from error
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:

@@ -13,7 +13,7 @@ from projections.event import Event
 from services.ledger.base import LedgerUnavailable, Position
 from services.ledger.codec import encode
 from services.ledger.kafka.appender import Appender
-from services.ledger.kafka.consumers import connect_consumer
+from services.ledger.kafka.consumers import connect_client, connect_consumer
 from services.ledger.kafka.ends import Ends
 from services.ledger.kafka.feed import Feed
 from services.ledger.kafka.reader import read
@@ -57,14 +57,14 @@ class KafkaLedger:
         async with AsyncExitStack() as undo:
             ends_consumer = await connect_consumer(settings)
             undo.push_async_callback(ends_consumer.stop)
-            feed_consumer = await connect_consumer(settings)
-            undo.push_async_callback(feed_consumer.stop)
+            feed_client = await connect_client(settings)
+            undo.push_async_callback(feed_client.close)
             if not settings.read_only:
                 await self._appender.start()
             undo.pop_all()
         self._tails = [Tail(0) for _ in range(partitions)]
         self._ends = Ends(ends_consumer, settings)
-        self._feed = Feed(feed_consumer, self._ends, settings.topic, self._tails)
+        self._feed = Feed(feed_client, self._ends, settings.topic, self._tails)
         self._unreachable = None
         self._probing = asyncio.create_task(self._probe())
 
