@@ -37,9 +37,6 @@ async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
 async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
     """A consumer that is assigned nothing yet.
 
-    A broker answers one request of a connection after the other, and a fetch that waits for new records
-    holds up the rest for half a second: whoever must not wait has a consumer to himself.
-
     Raises:
         LedgerUnavailable: the brokers do not answer in time.
     """

@@ -41,7 +41,7 @@ def events_of(partition: int, records: Sequence[Any]) -> tuple[list[Event], Ledg
 
 
 class Feed:
-    """Fetches from the end of each joined partition, as it was then, over a client of its own.
+    """Fetches from the end of each joined partition, as it was then.
 
     One request at a time is with each broker that leads a joined partition. When another one becomes leader, both may be
     asked for a while; what was given already is dropped.
@@ -78,13 +78,12 @@ class Feed:
             self._tails[partition].forget()
 
     async def stop(self) -> None:
-        """Fetch no more and disconnect."""
+        """Fetch no more."""
         self._client.cluster.remove_listener(self._ask_leaders)
         asking = list(self._brokers.values())
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
-        await self._client.close()
 
     def _ask_leaders(self, _cluster: object = None) -> None:
         """See to it that every broker is asked that leads a joined partition."""

@@ -7,13 +7,14 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 
+from aiokafka.client import AIOKafkaClient
 from colonyledger.record import Record
 
 from projections.event import Event
 from services.ledger.base import LedgerUnavailable, Position
 from services.ledger.codec import encode
 from services.ledger.kafka.appender import Appender
-from services.ledger.kafka.consumers import connect_client, connect_consumer
+from services.ledger.kafka.consumers import connect_client
 from services.ledger.kafka.ends import Ends
 from services.ledger.kafka.feed import Feed
 from services.ledger.kafka.reader import read
@@ -38,6 +39,7 @@ class KafkaLedger:
         self._settings = settings
         self._appender = Appender(settings)
         self._tails: list[Tail] = []
+        self._client: AIOKafkaClient | None = None
         self._ends: Ends | None = None
         self._feed: Feed | None = None
         self._probing: asyncio.Task[None] | None = None
@@ -55,16 +57,15 @@ class KafkaLedger:
         settings = self._settings
         partitions = await ensure_topic(settings)
         async with AsyncExitStack() as undo:
-            ends_consumer = await connect_consumer(settings)
-            undo.push_async_callback(ends_consumer.stop)
-            feed_client = await connect_client(settings)
-            undo.push_async_callback(feed_client.close)
+            client = await connect_client(settings)
+            undo.push_async_callback(client.close)
             if not settings.read_only:
                 await self._appender.start()
             undo.pop_all()
         self._tails = [Tail(0) for _ in range(partitions)]
-        self._ends = Ends(ends_consumer, settings)
-        self._feed = Feed(feed_client, self._ends, settings.topic, self._tails)
+        self._client = client
+        self._ends = Ends(client, settings)
+        self._feed = Feed(client, self._ends, settings.topic, self._tails)
         self._unreachable = None
         self._probing = asyncio.create_task(self._probe())
 
@@ -221,3 +222,5 @@ class KafkaLedger:
         if self._feed is not None and self._ends is not None:
             await self._feed.stop()
             await self._ends.stop()
+        if self._client is not None:
+            await self._client.close()
