@@ -24,6 +24,7 @@ __all__ = [
     "descriptors",
     "kafka",
     "memory_mib",
+    "processes_of",
     "server",
 ]
 
@@ -121,17 +122,17 @@ def kafka(directory: Path) -> Iterator[Broker]:
 
 def cpu_seconds(*pids: int) -> float:
     """Processor time that processes and their children have used."""
-    return sum(_own_cpu_seconds(each) for pid in pids for each in _tree(pid))
+    return sum(_own_cpu_seconds(each) for pid in pids for each in processes_of(pid))
 
 
 def memory_mib(*pids: int) -> float:
     """Memory of processes and their children, shared pages counted in part (PSS), in MiB."""
-    return sum(_own_memory_mib(each) for pid in pids for each in _tree(pid))
+    return sum(_own_memory_mib(each) for pid in pids for each in processes_of(pid))
 
 
 def descriptors(pid: int) -> int:
     """Files and sockets that a process and its children hold open."""
-    return sum(len(_entries(Path(f"/proc/{each}/fd"))) for each in _tree(pid))
+    return sum(len(_entries(Path(f"/proc/{each}/fd"))) for each in processes_of(pid))
 
 
 def bytes_below(directory: Path) -> int:
@@ -145,14 +146,8 @@ def bytes_below(directory: Path) -> int:
     return total
 
 
-def _entries(directory: Path) -> Sequence[Path]:
-    try:
-        return list(directory.iterdir())
-    except FileNotFoundError:
-        return []
-
-
-def _tree(pid: int) -> list[int]:
+def processes_of(pid: int) -> list[int]:
+    """A process and all its children."""
     found = [pid]
     for parent in found:
         for task in _entries(Path(f"/proc/{parent}/task")):
@@ -161,6 +156,13 @@ def _tree(pid: int) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def _entries(directory: Path) -> Sequence[Path]:
+    try:
+        return list(directory.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _own_cpu_seconds(pid: int) -> float:

@@ -21,6 +21,7 @@ from benchmarks.flat import flat_cells, measure_flat
 from benchmarks.idle import idle_cells, measure_idle
 from benchmarks.programs import server
 from benchmarks.report import Report
+from benchmarks.scaling import measure_scaling
 from benchmarks.sides import Side
 from benchmarks.starting import measure_starts
 from benchmarks.table import details_table, goals_table
@@ -123,6 +124,11 @@ async def idle(arguments: argparse.Namespace) -> Report:
     return Report("idle", [each._asdict() for each in seen], [("Executors that wait", idle_cells(seen))])
 
 
+async def scale(_: argparse.Namespace) -> Report:
+    """How far it goes with cores, nodes and partitions."""
+    return await measure_scaling(_say)
+
+
 SECTIONS: dict[str, Callable[[argparse.Namespace], Awaitable[Report]]] = {
     "table": table,
     "core": core,
@@ -131,6 +137,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Awaitable[Report]]] = {
     "start": start,
     "flat": flat,
     "idle": idle,
+    "scale": scale,
 }
 
 ALWAYS = ("table", "core", "budget", "kafka", "start")
