@@ -8,7 +8,7 @@ that is written last counts, each of them is a whole one, and whoever finds that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from hashlib import sha256
 
@@ -16,7 +16,7 @@ import msgspec
 
 from services.archive.manifest import FORMAT, LABEL, Entry, Label, Manifest, read_label
 from services.archive.stores import ArchiveStore
-from services.ledger import LedgerRefused
+from services.ledger import LedgerCorrupt, LedgerError, LedgerRefused
 from services.ledger.copying import Copied, CopySource
 from services.ledger.embedded.segment import frame
 
@@ -56,13 +56,22 @@ async def archive(
     """Archive all records that the ledger has now, of some partitions or of all.
 
     Raises:
-        LedgerCorrupt: a record of the ledger, or a manifest of the archive, is damaged.
-        LedgerRefused: the archive is of another ledger.
+        LedgerCorrupt: a record of the ledger, or a manifest of the archive, is damaged. What comes before it is archived,
+            and so are the other partitions.
+        LedgerRefused: the archive is of another ledger. The other partitions are archived if theirs is not.
         LedgerUnavailable: the ledger or the archive cannot be used now.
     """
     await asyncio.to_thread(_label, store, source.partitions)
-    wanted = range(source.partitions) if partitions is None else partitions
-    return [await _Archiver(source, store, partition, object_bytes).run() for partition in wanted]
+    archived = []
+    wrong: LedgerError | None = None
+    for partition in range(source.partitions) if partitions is None else partitions:
+        try:
+            archived.append(await _Archiver(source, store, partition, object_bytes).run())
+        except (LedgerCorrupt, LedgerRefused) as error:
+            wrong = wrong or error
+    if wrong is not None:
+        raise wrong
+    return archived
 
 
 def _label(store: ArchiveStore, partitions: int) -> None:
@@ -119,21 +128,31 @@ class _Archiver:
             raise self._another(f"ends at offset {end}, and the archive at {begin}")
         waiting: list[Copied] = []
         waiting_bytes = 0
-        async with aclosing(self._source.read(self._partition, max(begin - 1, 0))) as batches:
-            checked = begin == 0
-            async for batch in batches:
-                records: Sequence[Copied] = batch
-                if not checked:
-                    self._check(records[0], begin - 1)
-                    checked, records = True, records[1:]
-                for record in records:
-                    if waiting and waiting_bytes + len(record.body) > self._object_bytes:
-                        await asyncio.to_thread(self._keep, waiting)
-                        waiting, waiting_bytes = [], 0
-                    waiting.append(record)
-                    waiting_bytes += len(record.body)
+        damage: LedgerCorrupt | None = None
+        try:
+            async for record in self._news(begin):
+                if waiting and waiting_bytes + len(record.body) > self._object_bytes:
+                    await asyncio.to_thread(self._keep, waiting)
+                    waiting, waiting_bytes = [], 0
+                waiting.append(record)
+                waiting_bytes += len(record.body)
+        except LedgerCorrupt as error:
+            damage = error
         if waiting:
             await asyncio.to_thread(self._keep, waiting)
+        if damage is not None:
+            raise damage
+
+    async def _news(self, begin: int) -> AsyncIterator[Copied]:
+        """The records from `begin` on. The one before them must be the last that is archived."""
+        checked = begin == 0
+        async with aclosing(self._source.read(self._partition, max(begin - 1, 0))) as batches:
+            async for batch in batches:
+                if not checked:
+                    self._check(batch[0], begin - 1)
+                for record in batch if checked else batch[1:]:
+                    yield record
+                checked = True
 
     def _load(self) -> None:
         """Read the manifest as it is now."""

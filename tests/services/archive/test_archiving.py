@@ -239,6 +239,21 @@ async def test_another_ledger_is_not_archived_there(on_disk: Place, fill: Fill, 
     assert await records_in(archive_place) == before
 
 
+async def test_what_is_not_damaged_is_archived(
+    on_disk: Place, fill: Fill, histories: Histories, archive_place: str
+) -> None:
+    """Everything before the damaged record, and the other partition; so it is the next time, too."""
+    ledger = await fill(on_disk())
+    segment = Path(ledger) / "0" / f"{0:020d}.segment"
+    data = bytearray(segment.read_bytes())
+    data[data.index(histories[0][200].body) + 50] ^= 1
+    segment.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(LedgerCorrupt, match="partition 0, offset 200"):
+            await archived_from(ledger, archive_place)
+        assert await records_in(archive_place) == [histories[0][:200], histories[1]]
+
+
 async def test_records_larger_than_an_object(
     on_disk: Place, archive_place: str, histories: Histories
 ) -> None:

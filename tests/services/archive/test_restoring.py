@@ -34,6 +34,15 @@ asyncio.run(run())
 """
 
 
+UNLESS_FINISHED = """
+try:
+    asyncio.run(run())
+except Exception as error:
+    if "is a ledger already" not in str(error):  # killed after the last step
+        raise
+"""
+
+
 async def digests(place: str) -> list[str]:
     """What the fold of every partition comes to."""
     ledger = await open_ledger(place, read_only=True)
@@ -107,6 +116,36 @@ def test_a_process_is_killed_again_and_again(
         with pytest.raises(LedgerRefused, match="not finished"):
             asyncio.run(open_ledger(restored))
     assert kills > 2
+    assert asyncio.run(events_in(restored)) == asyncio.run(events_in(original))
+
+
+def test_a_process_that_restores_to_kafka_is_killed_again_and_again(
+    on_disk: Place, new_place: Callable[[str], str], histories: list[list[Copied]], archive_directory: Path
+) -> None:
+    original, restored, archive = on_disk(), new_place("kafka"), str(archive_directory)
+
+    async def make() -> None:
+        async with copy_target(original, 2) as target:
+            for _ in range(150):
+                await target.write(1, histories[1])
+            await target.finish()
+        await archived_from(original, archive, 20_000)
+
+    async def count() -> int:
+        try:
+            async with copy_target(restored, 2) as target:
+                return await target.end(1)
+        except LedgerRefused:
+            return 0  # it is finished
+
+    asyncio.run(make())
+    kills = 0
+    program = f"{PROGRAM[: PROGRAM.index('asyncio.run(')]}{UNLESS_FINISHED}"
+    for _ in killed_again_and_again(
+        program, archive, restored, progress=lambda: asyncio.run(count()), step=8000
+    ):
+        kills += 1
+    assert kills > 0
     assert asyncio.run(events_in(restored)) == asyncio.run(events_in(original))
 
 
