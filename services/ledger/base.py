@@ -19,7 +19,15 @@ from colonyledger.record import Record
 
 from projections.event import Event
 
-__all__ = ["Ledger", "LedgerCorrupt", "LedgerError", "LedgerRefused", "LedgerUnavailable", "Position"]
+__all__ = [
+    "Copied",
+    "Ledger",
+    "LedgerCorrupt",
+    "LedgerError",
+    "LedgerRefused",
+    "LedgerUnavailable",
+    "Position",
+]
 
 
 class LedgerError(Exception):
@@ -57,6 +65,15 @@ class Position(NamedTuple):
     partition: int
     offset: int
     time: int
+
+
+class Copied(NamedTuple):
+    """One record as it lies in a ledger."""
+
+    time: int
+    """When it was appended, in nanoseconds since 1970."""
+    body: bytes
+    """The record's bytes, unchanged (services/ledger/codec.py)."""
 
 
 class Ledger(Protocol):

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "CodecError",
     "SchemaVersion",
+    "body_fault",
     "copied_body",
     "decode",
     "encode",
@@ -162,6 +163,15 @@ def decode(body: bytes) -> Record:
     if stream.tell() != len(body):
         raise CodecError(f"the record ends at byte {stream.tell()} of a body of {len(body)}")
     return record
+
+
+def body_fault(body: bytes) -> str:
+    """Why bytes are no body at a glance, without decoding them; empty if they may be one."""
+    if not body.startswith(BODY_START) or len(body) <= _PREFIX_BYTES:
+        return f"the body of {len(body)} bytes does not begin as one does"
+    if len(body) > MAX_BODY_BYTES:
+        return f"the body has {len(body)} bytes, more than the {MAX_BODY_BYTES} a ledger takes"
+    return ""
 
 
 def _schema(prefix: bytes) -> Any:

@@ -14,7 +14,7 @@ from services.ledger.kafka import KafkaLedger, KafkaSettings
 from services.ledger.kafka.security import KafkaSecurity, SecurityError
 from services.secrets import SecretError
 
-__all__ = ["LogKind", "kafka_settings", "open_ledger"]
+__all__ = ["LogKind", "is_kafka", "kafka_settings", "open_ledger"]
 
 _KAFKA = "kafka://"
 _READS_KEPT_SECONDS = 7 * 24 * 3600
@@ -82,7 +82,7 @@ async def open_ledger(
         LedgerRefused: the name is wrong, or the ledger must not be opened like this.
         LedgerUnavailable: the disk or the brokers do not let it be opened now.
     """
-    if _is_kafka(where):
+    if is_kafka(where):
         settings = kafka_settings(str(where), kind=kind)
         ledger = KafkaLedger(replace(settings, partitions=partitions, read_only=read_only))
         await ledger.start()
@@ -92,7 +92,12 @@ async def open_ledger(
     )
 
 
-def _is_kafka(where: str | Path) -> bool:
+def is_kafka(where: str | Path) -> bool:
+    """Whether a name stands for a topic, not a directory.
+
+    Raises:
+        LedgerRefused: it stands for neither.
+    """
     if isinstance(where, Path) or "://" not in where:
         return False
     if not where.startswith(_KAFKA):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from services.ledger.base import LedgerRefused
 
-__all__ = ["DirectoryLock", "partition_directories", "sync_directory"]
+__all__ = ["DirectoryLock", "copy_directories", "finish_copy", "partition_directories", "sync_directory"]
 
 _FORMAT = 1
+_UNFINISHED = "unfinished copy"
+"""Stands where the format does, so that no version takes such a directory for a ledger."""
 _META = "ledger.json"
 _LOCK = "lock"
 
@@ -51,7 +53,7 @@ def partition_directories(directory: Path, partitions: int | None, *, create: bo
     """
     meta = directory / _META
     if meta.exists():
-        recorded = _recorded_partitions(meta)
+        recorded = _recorded_partitions(meta, _FORMAT)
         if partitions is not None and partitions != recorded:
             raise LedgerRefused(
                 f"the ledger {directory} was made with {recorded} partitions, not {partitions}"
@@ -70,13 +72,51 @@ def partition_directories(directory: Path, partitions: int | None, *, create: bo
     return folders
 
 
-def _recorded_partitions(meta: Path) -> int:
+def copy_directories(directory: Path, partitions: int) -> list[Path]:
+    """The directories of the partitions of an unfinished copy, made if there is nothing in `directory`.
+
+    Raises:
+        LedgerRefused: it holds something else, or a copy with another number of partitions.
+    """
+    meta = directory / _META
+    if meta.exists():
+        recorded = _recorded_partitions(meta, _UNFINISHED)
+        if recorded != partitions:
+            raise LedgerRefused(
+                f"the copy in {directory} was begun with {recorded} partitions, not {partitions}"
+            )
+    elif any(path.name != _LOCK for path in directory.iterdir()):
+        raise LedgerRefused(f"{directory} is not empty, so nothing is copied into it")
+    elif partitions < 1:
+        raise LedgerRefused(f"a ledger has at least 1 partition, not {partitions}")
+    else:
+        _write_durably(meta, json.dumps({"format": _UNFINISHED, "partitions": partitions}) + "\n")
+    folders = [directory / str(number) for number in range(partitions)]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    sync_directory(directory)
+    return folders
+
+
+def finish_copy(directory: Path, partitions: int) -> None:
+    """Make a ledger of a copy that is complete and durable."""
+    _write_durably(directory / _META, json.dumps({"format": _FORMAT, "partitions": partitions}) + "\n")
+
+
+def _recorded_partitions(meta: Path, wanted: object) -> int:
     try:
         content = json.loads(meta.read_text("utf-8"))
         format_number, partitions = content["format"], int(content["partitions"])
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerRefused(f"{meta} cannot be understood: {error}") from error
-    if format_number != _FORMAT:
+    if format_number == _UNFINISHED != wanted:
+        raise LedgerRefused(
+            f"{meta.parent} is a copy of a ledger that is not finished: "
+            "go on with the command that began it, or delete it"
+        )
+    if format_number == _FORMAT != wanted:
+        raise LedgerRefused(f"{meta.parent} is a ledger already, so nothing is copied into it")
+    if format_number != wanted:
         raise LedgerRefused(f"{meta} names format {format_number}; this version reads format {_FORMAT}")
     return partitions
 

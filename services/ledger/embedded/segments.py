@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import Lock
 
 from projections.event import Event
-from services.ledger.base import LedgerCorrupt
-from services.ledger.codec import CodecError, decode
-from services.ledger.embedded.segment import HEADER_BYTES, hop, read_frames, scan
+from services.ledger.base import Copied, LedgerCorrupt
+from services.ledger.codec import CodecError, body_fault, decode
+from services.ledger.embedded.segment import HEADER_BYTES, Frame, hop, read_frames, scan
 
 __all__ = ["DURABLE_END", "Cursor", "Segments"]
 
@@ -85,6 +85,38 @@ class Segments:
         Raises:
             LedgerCorrupt: the next record is damaged or missing.
         """
+        data, frames = self._frames(cursor, end)
+        events: list[Event] = []
+        partition, offset = self.partition, cursor.offset
+        try:
+            for start, stop, time in frames:
+                events.append(Event(partition, offset, time, decode(data[start + HEADER_BYTES : stop])))
+                offset += 1
+        except CodecError as error:
+            if not events:
+                raise LedgerCorrupt(partition, offset, str(error)) from error
+        self._move(cursor, frames[: len(events)])
+        return events
+
+    def copy(self, cursor: Cursor, end: int) -> list[Copied]:
+        """The same as `read`, as they lie there; their bodies are not decoded.
+
+        Raises:
+            LedgerCorrupt: the next record is damaged or missing, or has no body that can be one.
+        """
+        wanted = cursor.offset
+        data, frames = self._frames(cursor, end)
+        if frames and cursor.offset != wanted:
+            raise LedgerCorrupt(self.partition, wanted, "it is not there any more")
+        copied = [Copied(time, data[start + HEADER_BYTES : stop]) for start, stop, time in frames]
+        for number, (_, body) in enumerate(copied):
+            if fault := body_fault(body):
+                raise LedgerCorrupt(self.partition, wanted + number, fault)
+        self._move(cursor, frames)
+        return copied
+
+    def _frames(self, cursor: Cursor, end: int) -> tuple[bytes, list[Frame]]:
+        """The next data from `cursor` on, and the frames in it that are before `end`; none if that is reached."""
         while cursor.offset < end:
             try:
                 limit = min(end, self._enter(cursor))
@@ -106,20 +138,15 @@ class Segments:
                     raise self._damage(file, cursor.base)
             finally:
                 os.close(file)
-            events: list[Event] = []
-            partition, offset = self.partition, cursor.offset
-            try:
-                for start, stop, time in frames[: limit - offset]:
-                    events.append(Event(partition, offset, time, decode(data[start + HEADER_BYTES : stop])))
-                    offset += 1
-            except CodecError as error:
-                if not events:
-                    raise LedgerCorrupt(partition, offset, str(error)) from error
-            cursor.offset = offset
-            cursor.position += frames[len(events) - 1][1]
-            self.mark(cursor.base, offset, cursor.position)
-            return events
-        return []
+            return data, frames[: limit - cursor.offset]
+        return b"", []
+
+    def _move(self, cursor: Cursor, frames: list[Frame]) -> None:
+        """Move the cursor behind frames that were taken."""
+        if frames:
+            cursor.offset += len(frames)
+            cursor.position += frames[-1][1]
+            self.mark(cursor.base, cursor.offset, cursor.position)
 
     def mark(self, base: int, offset: int, position: int) -> None:
         """Remember where `offset` lies, if the last place remembered is far enough away."""

@@ -47,25 +47,30 @@ class SegmentWriter:
 
     def write(self, bodies: Sequence[bytes]) -> int:
         """Append `bodies` as one group, durably if the ledger is durable; gives their time."""
+        now = max(self._last_time, time.time_ns())
+        self.write_as_they_are([(now, body) for body in bodies])
+        return now
+
+    def write_as_they_are(self, records: Sequence[tuple[int, bytes]]) -> None:
+        """Append records, times and bodies, as one group, durably if the ledger is durable."""
         if self._lost_bytes:
             self.repair()
-        now = max(self._last_time, time.time_ns())
         parts: list[bytes] = []
-        for body in bodies:
-            parts.append(frame(now, body, starts_group=not parts))
+        for moment, body in records:
+            parts.append(frame(moment, body, starts_group=not parts))
             parts.append(body)
         group = b"".join(parts)
         self._lost_bytes = len(group)
-        if self._is_full(len(group), now):
+        first, last = records[0][0], records[-1][0]
+        if self._is_full(len(group), first):
             self._roll()
         self._active.write(group, durable=self._options.durable)
         self._lost_bytes = 0
-        self.end += len(bodies)
-        self._last_time = now
-        self._first_time = self._first_time or now
+        self.end += len(records)
+        self._last_time = max(self._last_time, last)
+        self._first_time = self._first_time or first
         self.segments.mark(self._active.base, self.end, self._active.position)
         self._publish()
-        return now
 
     def prepare(self) -> bool:
         """Do a little work ahead, if there is any to do; whether there was."""

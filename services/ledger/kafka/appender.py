@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 
@@ -11,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from services.ledger.base import LedgerUnavailable, Position
-from services.ledger.kafka.consumers import reason_of
+from services.ledger.kafka.producers import connect_producer, stop_producer
 from services.ledger.kafka.settings import KafkaSettings
 
 __all__ = ["Appender"]
@@ -19,7 +18,6 @@ __all__ = ["Appender"]
 _log = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 0.5
-_FLUSH_SECONDS = 1.0
 _MILLISECOND = 1_000_000
 
 Append = tuple[asyncio.Future[Position], bytes]
@@ -69,7 +67,7 @@ class Appender:
         Raises:
             LedgerUnavailable: the brokers do not answer in time.
         """
-        self._producer = await self._connect()
+        self._producer = await connect_producer(self._settings)
         self._disconnected = None
 
     def append(self, partition: int, body: bytes) -> asyncio.Future[Position]:
@@ -102,7 +100,7 @@ class Appender:
             self._reconnecting.cancel()
             await asyncio.wait([self._reconnecting])
         if self._producer is not None:
-            await self._disconnect(self._producer)
+            await stop_producer(self._producer)
         self._disconnected = "the ledger is closed"
 
     def _refusal(self, size: int) -> str | None:
@@ -187,38 +185,11 @@ class Appender:
             self._reconnecting = asyncio.create_task(self._reconnect(producer))
 
     async def _reconnect(self, failed: AIOKafkaProducer) -> None:
-        await self._disconnect(failed)
+        await stop_producer(failed)
         while self._producer is None:
             try:
-                self._producer = await self._connect()
+                self._producer = await connect_producer(self._settings)
             except LedgerUnavailable as error:
                 self._disconnected = str(error)
                 await asyncio.sleep(_RECONNECT_SECONDS)
         self._disconnected = None
-
-    async def _connect(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(**self._settings.producer())
-        try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                await producer.start()
-        except (KafkaError, TimeoutError) as error:
-            await self._disconnect(producer)
-            where = self._settings.bootstrap_servers
-            raise LedgerUnavailable(f"Kafka at {where}: {reason_of(error)}") from error
-        except BaseException:
-            await self._disconnect(producer)
-            raise
-        return producer
-
-    async def _disconnect(self, producer: AIOKafkaProducer) -> None:
-        try:
-            async with asyncio.timeout(_FLUSH_SECONDS):
-                await producer.stop()
-        except TimeoutError:
-            # An idempotent producer of aiokafka flushes for ever while its broker is away, and offers no
-            # other way to end the task that does.
-            sending = producer._sender.sender_task  # noqa: SLF001
-            sending.cancel()
-            await asyncio.wait([sending], timeout=self._settings.timeout_seconds)
-            with contextlib.suppress(KafkaError):
-                await producer.client.close()

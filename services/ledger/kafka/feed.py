@@ -13,6 +13,7 @@ from projections.event import Event
 from services.ledger.base import LedgerCorrupt
 from services.ledger.codec import CodecError, decode
 from services.ledger.kafka.ends import Ends
+from services.ledger.kafka.stamps import time_of
 from services.ledger.tail import Tail
 
 __all__ = ["Feed", "events_of"]
@@ -29,9 +30,7 @@ def events_of(partition: int, records: list[Any]) -> tuple[list[Event], LedgerCo
     events = []
     for record in records:
         try:
-            events.append(
-                Event(partition, record.offset, record.timestamp * 1_000_000, decode(record.value or b""))
-            )
+            events.append(Event(partition, record.offset, time_of(record), decode(record.value or b"")))
         except CodecError as error:
             return events, LedgerCorrupt(partition, record.offset, str(error))
     return events, None

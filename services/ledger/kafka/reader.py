@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError
 
 from projections.event import Event
-from services.ledger.base import LedgerCorrupt, LedgerUnavailable
+from services.ledger.base import Copied, LedgerCorrupt, LedgerUnavailable
+from services.ledger.codec import body_fault
 from services.ledger.kafka.consumers import connect_consumer, reason_of
 from services.ledger.kafka.feed import events_of
 from services.ledger.kafka.settings import KafkaSettings
+from services.ledger.kafka.stamps import time_of
 
-__all__ = ["read"]
+__all__ = ["copy", "read"]
 
 _POLL_MILLISECONDS = 500
 _BATCH_RECORDS = 500
@@ -30,6 +33,45 @@ async def read(
         LedgerCorrupt: after everything before the damaged record has been given.
         LedgerUnavailable: the brokers do not answer in time.
     """
+    async with aclosing(_records(settings, partition, offset, end)) as batches:
+        async for records in batches:
+            events, damage = events_of(partition, records)
+            if events:
+                yield events
+            if damage is not None:
+                raise damage
+
+
+async def copy(
+    settings: KafkaSettings, partition: int, offset: int, end: int
+) -> AsyncGenerator[list[Copied], None]:
+    """The same as they lie there; their bodies are not decoded.
+
+    Raises:
+        LedgerCorrupt: after everything before it, the first record that is not there or has no body that can be one.
+        LedgerUnavailable: the brokers do not answer in time.
+    """
+    async with aclosing(_records(settings, partition, offset, end)) as batches:
+        async for records in batches:
+            copied = []
+            for record in records:
+                body = record.value or b""
+                fault = body_fault(body)
+                if record.offset != offset:
+                    fault = f"it is not there; the next one has offset {record.offset}"
+                if fault:
+                    raise LedgerCorrupt(partition, offset, fault)
+                copied.append(Copied(time_of(record), body))
+                offset += 1
+            yield copied
+    if offset < end:
+        raise LedgerCorrupt(partition, offset, "it is not there")
+
+
+async def _records(
+    settings: KafkaSettings, partition: int, offset: int, end: int
+) -> AsyncGenerator[list[Any], None]:
+    """What a consumer gives of `partition` from `offset` up to `end`."""
     if offset >= end:
         return
     tp = TopicPartition(settings.topic, partition)
@@ -39,11 +81,8 @@ async def read(
         while offset < end:
             records = await _fetch(consumer, tp, settings)
             offset = await consumer.position(tp)
-            events, damage = events_of(partition, [record for record in records if record.offset < end])
-            if events:
-                yield events
-            if damage is not None:
-                raise damage
+            if wanted := [record for record in records if record.offset < end]:
+                yield wanted
     finally:
         await consumer.stop()
 
