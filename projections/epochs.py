@@ -58,13 +58,13 @@ def begin(state: State, event: Event) -> bool:
     Before the clock moves, so that what was due meanwhile happens in one partition only.
     """
     message = _epoch_in(event)
-    if message is None or event.partition >= message.partitions:
+    if message is None or event.origin >= message.partitions:
         return False
     state.successor = None
     elsewhere = [
         colony
         for colony in state.colonies.values()
-        if home_of(colony.tag, message.partitions) != event.partition
+        if home_of(colony.tag, message.partitions) != event.origin
     ]
     for colony in elsewhere:
         state.remove_colony(colony)
@@ -82,8 +82,9 @@ def is_told(event: Event, colony: str, partitions: int) -> bool:
     What was copied is in several partitions: what concerns a colony is told in its home, what
     concerns none (`colony` is empty) in the partition of the same number as the first one.
     """
-    origin = event.record.origin
-    return origin < 0 or event.partition == (home_of(tag_of(colony), partitions) if colony else origin)
+    if event.record.origin < 0:
+        return True
+    return event.partition == (home_of(tag_of(colony), partitions) if colony else event.origin)
 
 
 def _epoch_in(event: Event) -> Epoch | None:

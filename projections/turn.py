@@ -57,13 +57,7 @@ class Turn(View):
     def new_id(self, colony: Colony) -> str:
         """A fresh id of 64 hex digits: the colony's tag, then a hash of the record's place and content."""
         event = self.event
-        origin = event.record.origin
-        seed = b"%d/%d/%d/%b" % (
-            event.partition if origin < 0 else origin,
-            event.offset,
-            self._ids,
-            event.record.digest,
-        )
+        seed = b"%d/%d/%d/%b" % (event.origin, event.offset, self._ids, event.record.digest)
         self._ids += 1
         return colony.tag + hashlib.sha3_256(seed).hexdigest()[:56]
 

@@ -274,14 +274,16 @@ async def _compare(former: _Former, progress: Progress) -> tuple[list[Extended],
         for partition in range(places.partitions):
             copied = former.states[partition % count]
             state, digest = State(), ""
-            async for events in ledger.read(partition):
-                for event in events:
-                    if state.next_offset < copied.next_offset or state.successor is not None:
-                        apply(state, event)
-                    if state.next_offset == copied.next_offset:
-                        digest = digest or state_digest(state)
-                progress(done + events[-1].offset + 1, all_)
-                await asyncio.sleep(0)
+            read = cast("AsyncGenerator[list[Event], None]", ledger.read(partition))
+            async with aclosing(read) as batches:
+                async for events in batches:
+                    for event in events:
+                        if state.next_offset < copied.next_offset or state.successor is not None:
+                            apply(state, event)
+                        if state.next_offset == copied.next_offset:
+                            digest = digest or state_digest(state)
+                    progress(done + events[-1].offset + 1, all_)
+                    await asyncio.sleep(0)
             done += await ledger.end(partition)
             if digest != digests[partition % count]:
                 raise LedgerRefused(

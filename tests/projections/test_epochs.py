@@ -226,6 +226,19 @@ def test_an_epoch_keeps_nonces(world: World) -> None:
     assert encode(str(first.refusal)) == encode(str(again.refusal))
 
 
+def test_an_epoch_of_an_epoch_comes_to_the_same() -> None:
+    world = peopled()
+    before = images(world.state)
+    close(world)
+    found: dict[str, bytes] = {}
+    for partition in range(4):
+        second = goes_on(world, partition, 4)
+        close(second)
+        for part in (partition, partition + 4):
+            found |= images(goes_on(second, part, 8).state)
+    assert found == before
+
+
 def test_an_epoch_means_nothing_where_nothing_was_closed(world: World) -> None:
     before = images(world.state)
     outcome = world.system(Epoch(partitions=4))

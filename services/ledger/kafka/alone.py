@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from services.ledger.base import LedgerRefused, LedgerUnavailable
 from services.ledger.kafka.consumers import reason_of
@@ -18,6 +24,7 @@ __all__ = ["alone"]
 
 _SESSION_MILLISECONDS = 15_000
 """How long one who has died keeps others away."""
+_AGAIN_SECONDS = 0.2
 _FOR_EVER_MILLISECONDS = 2**31 - 1
 
 
@@ -61,12 +68,27 @@ async def _check(settings: KafkaSettings, task: str, group: str, *, others: int)
     admin = AIOKafkaAdminClient(**settings.client())
     try:
         await admin.start()
-        (described,) = await admin.describe_consumer_groups([group])
+        members = await _members(admin, group)
     finally:
         await admin.close()
-    ((_, _, _, _, _, members, *_),) = described.groups
     if len(members) > others:
         raise LedgerRefused(
             f"somebody else does {task} with topic {settings.topic} now, "
             f"or did so {_SESSION_MILLISECONDS // 1000} s ago"
         )
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> Sequence[Any]:
+    while True:
+        try:
+            (described,) = await admin.describe_consumer_groups([group])
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            # As long as the brokers make the topic in which they keep groups.
+            await asyncio.sleep(_AGAIN_SECONDS)
+            continue
+        ((code, _, _, _, _, members, *_),) = described.groups
+        if not code:
+            return list(members)
+        if for_code(code) not in (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            raise for_code(code)(f"group {group} cannot be described")
+        await asyncio.sleep(_AGAIN_SECONDS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from colonyledger.wire import (
     AddFile,
     AddFunction,
     AddLog,
+    AssignProcess,
     ChangeServerId,
     Colony,
     File,
@@ -45,12 +47,19 @@ from colonyledger.wire import (
     json_text,
 )
 
+from projections.event import Event
+from projections.fold import apply
 from projections.ids import home_of, tag_of
-from services.ledger import open_ledger
+from projections.state import State
+from services.facts.deriving import facts_of
+from services.facts.fact import Fact
+from services.facts.topic import facts_settings
+from services.ledger import kafka_settings, open_ledger
 from services.node.dev import SERVER_OWNER
 from tests.kafka_broker import KafkaBroker
 from tests.ledgers import Ledgers, stored
 from tests.servers import COLONY, Server, clean_environment
+from tests.services.facts.reading import deduplicated, facts_in
 from tests.services.site import Refused, Site, Worker, eventually
 
 SITES = 6
@@ -182,92 +191,132 @@ async def test_a_ledger_goes_on_in_one_with_more_partitions(place: Place, start:
         assert server.ledger == place.old
         sites = [await stack.enter_async_context(Site(server)) for _ in range(SITES)]
         lives = [await live(site) for site in sites]
+        poll = await sites[0].park(await sites[0].executor("nothing"))
         before = [await answers(life, life.site) for life in lives]
         whole = await of_the_server(sites[0])
-        idle = await sites[0].executor("nothing")
-        poll = await sites[0].park(idle)
-        whole[1].executors += 1
-        whole[1].activeexecutors += 1
-        before[0] = await answers(lives[0], sites[0])
 
         done = await extended(place)
-        if not place.ledgers.is_on_kafka:
-            assert (done.returncode, "stop that server and do this again" in done.stderr) == (1, True)
-            assert await asyncio.to_thread(server.stop) == 0
-            done = await extended(place)
-            server = await asyncio.to_thread(start, "old")
-            old = [stack_site(stack, site, server) for site in sites]
-        else:
+        if place.ledgers.is_on_kafka:
             with pytest.raises(Refused) as refused:
                 await poll
             assert (refused.value.status, place.new in refused.value.message) == (503, True)
             old = sites
+        else:
+            assert (done.returncode, "stop that server and do this again" in done.stderr) == (1, True)
+            assert await asyncio.to_thread(server.stop) == 0
+            done = await extended(place)
+            server = await asyncio.to_thread(start, "old")
+            old = [beside(stack, site, server) for site in sites]
         assert done.returncode == 0, done.stderr
 
-        ends = [len(events) for events in await events_of(place.old)]
-        for life, site, expected in zip(lives, old, before, strict=True):
-            assert await answers(life, site) == expected
-            sentence = f"This ledger is closed and goes on as {place.new}: ask a server of that one"
-            for who, message in (
-                (site.user, SubmitFunctionSpec(spec=life.waiting.spec)),
-                (life.worker.identity, site.poll()),
-                (life.worker.identity, AddLog(processid=life.running.processid, message="too late")),
-                (SERVER_OWNER, AddColony(colony=Colony(site.owner.id, uuid4().hex))),
-                (SERVER_OWNER, ChangeServerId(serverid=site.owner.id)),
-            ):
-                assert await site.refused(who, message) == (503, sentence)
+        assert [await answers(*each) for each in zip(lives, old, strict=True)] == before
         assert await of_the_server(old[0]) == whole
-        assert [len(events) for events in await events_of(place.old)] == ends
+        await nothing_is_done_any_more(place, lives, old)
 
         heir = await asyncio.to_thread(start, "new", "--ledger", place.new, "--history", "chdb")
-        new = [stack_site(stack, site, heir) for site in sites]
+        new = [beside(stack, site, heir) for site in sites]
         assert await of_the_server(new[0]) == whole
-        for life, site, expected in zip(lives, new, before, strict=True):
-            assert await answers(life, site) == expected
-        records = await events_of(place.new)
-        submits = sum(
-            event.record.payloadtype == "submitfuncspecmsg"
-            for events in await events_of(place.old)
-            for event in events
-        )
-        await eventually(lambda: has_come(new[0], "submitfuncspecmsg", submits))
-        await eventually(lambda: has_come(new[0], "addcolonymsg", SITES + 1))
-        await eventually(lambda: has_come(new[0], "ledgerclosed", OLD))
-        await eventually(lambda: has_come(new[0], "ledgerepoch", NEW))
-        assert await counted(new[0], "SELECT count() FROM processes WHERE state = 'successful'") == SITES
-        assert [events[-1].record.origin for events in records] == [-1] * NEW
-
+        assert [await answers(*each) for each in zip(lives, new, strict=True)] == before
+        await it_is_told_once(place, new[0])
         for life, site in zip(lives, new, strict=True):
-            await site.close(life.worker, life.running, "there")
-            assert (await site.get(life.running)).output == ["there"]
-            first = await site.call(site.user, life.submitted)
-            assert first.processid == life.running.processid
-            assert (await site.assign(life.worker)).processid in (
-                life.waiting.processid,
-                *(await site.call(site.user, GetProcessGraph(processgraphid=life.graphid))).processids,
-            )
-            fresh = await site.submit()
-            assert (await site.get(fresh)).state == ProcessState.WAITING
-            assert home_of(fresh.processid[:8], NEW) == home_of(tag_of(site.name), NEW)
+            await work_goes_on(life, site)
         assert (await extended(place)).returncode == 0
         assert await asyncio.to_thread(heir.stop) == 0
-        verified = await asyncio.to_thread(colony, "verify", "--ledger", place.new)
-        assert verified.returncode == 0, verified.stderr
+    verified = await asyncio.to_thread(colony, "verify", "--ledger", place.new)
+    assert verified.returncode == 0, verified.stderr
 
 
-async def has_come(site: Site, payloadtype: str, number: int) -> bool:
-    found = await counted(site, f"SELECT count() FROM records WHERE payloadtype = '{payloadtype}'")
+async def nothing_is_done_any_more(place: Place, lives: Sequence[Life], sites: Sequence[Site]) -> None:
+    """The old ledger refuses every command, with a sentence, and does not grow."""
+    ends = [len(events) for events in await events_of(place.old)]
+    sentence = f"This ledger is closed and goes on as {place.new}: ask a server of that one"
+    for life, site in zip(lives, sites, strict=True):
+        for who, message in (
+            (site.user, SubmitFunctionSpec(spec=life.waiting.spec)),
+            (life.worker.identity, site.poll()),
+            (life.worker.identity, AssignProcess(colonyname=site.name, timeout=60)),
+            (life.worker.identity, AddLog(processid=life.running.processid, message="too late")),
+            (SERVER_OWNER, AddColony(colony=Colony(site.owner.id, uuid4().hex))),
+            (SERVER_OWNER, ChangeServerId(serverid=site.owner.id)),
+        ):
+            assert await site.refused(who, message) == (503, sentence)
+    assert [len(events) for events in await events_of(place.old)] == ends
+
+
+async def it_is_told_once(place: Place, site: Site) -> None:
+    """Records, processes and facts of before the epoch, each in one partition."""
+    old, new = [until_closed(each) for each in await events_of(place.old)], await events_of(place.new)
+    assert [events[-1].record.origin for events in new] == [-1] * NEW
+    kinds = Counter(event.record.payloadtype for events in old for event in events)
+    assert kinds["submitfuncspecmsg"] > SITES
+    kinds["ledgerepoch"] = NEW
+    for payloadtype, number in kinds.items():
+        sql = f"SELECT count() FROM records WHERE payloadtype = '{payloadtype}'"
+        await eventually(lambda sql=sql, number=number: has_come(site, sql, number))  # type: ignore[misc]
+    await eventually(
+        lambda: has_come(site, "SELECT count() FROM processes WHERE state = 'successful'", SITES)
+    )
+    if place.ledgers.is_on_kafka:
+        expected = sorted(told(fact) for events in old for fact in facts_in_fold(events))
+        assert len(expected) > SITES
+        topic, ends = facts_settings(kafka_settings(place.new), NEW), [len(events) for events in old]
+
+        async def all_are_there() -> bool:
+            found = [
+                told(fact)
+                for partition in range(NEW)
+                for fact in deduplicated(await facts_in(topic, partition))
+                if fact.offset < ends[partition % OLD]
+            ]
+            assert len(found) <= len(expected)
+            return sorted(found) == expected
+
+        await eventually(all_are_there)
+
+
+def facts_in_fold(events: Sequence[Event]) -> list[Fact]:
+    state = State()
+    return [fact for event in events for fact in facts_of(state, event, apply(state, event), OLD)]
+
+
+def told(fact: Fact) -> tuple[int, int, str, str, str]:
+    return fact.offset, fact.index, fact.colony, fact.kind, str(fact.body)
+
+
+async def work_goes_on(life: Life, site: Site) -> None:
+    """What runs is closed by who has it, what waits is taken, what is new is found at its home."""
+    await site.close(life.worker, life.running, "there")
+    assert (await site.get(life.running)).output == ["there"]
+    first = await site.call(site.user, life.submitted)
+    assert first.processid == life.running.processid
+    graph = await site.call(site.user, GetProcessGraph(processgraphid=life.graphid))
+    taken = [(await site.assign(life.worker)).processid for _ in range(2)]
+    assert sorted(taken) == sorted([life.waiting.processid, *graph.processids])
+    fresh = await site.submit()
+    assert (await site.get(fresh)).state == ProcessState.WAITING
+    assert home_of(fresh.processid[:8], NEW) == home_of(tag_of(site.name), NEW)
+
+
+async def has_come(site: Site, sql: str, number: int) -> bool:
+    """Whether the history counts so many; more than that it must never."""
+    found = await counted(site, sql)
     assert found <= number
     return found == number
 
 
-def stack_site(stack: AsyncExitStack, site: Site, server: Server) -> Site:
+def beside(stack: AsyncExitStack, site: Site, server: Server) -> Site:
     other = site.beside(server)
     stack.push_async_callback(other.leave)
     return other
 
 
-async def events_of(place: str) -> list[list[Any]]:
+def until_closed(events: Sequence[Event]) -> Sequence[Event]:
+    """Without what a node may have appended before it heard of the closing."""
+    ends = [event.offset for event in events if event.record.payloadtype == "ledgerclosed"]
+    return events[: ends[0] + 1]
+
+
+async def events_of(place: str) -> list[list[Event]]:
     ledger = await open_ledger(place, read_only=True)
     try:
         return await stored(ledger)
