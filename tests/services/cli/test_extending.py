@@ -19,8 +19,9 @@ from projections.epochs import Closed
 from projections.event import Event
 from projections.ids import home_of, tag_of
 from projections.state import State
+from projections.system import Checkpointed
 from services.cli.extending import Extended, extend
-from services.cli.verification import verify
+from services.cli.verification import BadRecord, verify
 from services.ledger import LedgerRefused, kafka_settings, open_ledger
 from services.ledger.codec import encode
 from services.ledger.copying import Copied, copy_target
@@ -65,6 +66,8 @@ def worlds(names: Sequence[str] = COLONIES) -> list[World]:
             world.submit(colony=name, maxwaittime=3600)
         world.close(edge, world.assign(edge, name), "out")
         world.advance(1)
+        claim = Checkpointed(offset=len(world.events), digest=state_digest(world.state))
+        world.system(claim)
     return made
 
 
@@ -180,6 +183,23 @@ async def test_a_ledger_goes_on_twice(place: Place) -> None:
     new = await events_of(third)
     assert {event.record.origin for event in new[7]} == {1, 3, -1}
     goes_on(await events_of(second), new)
+
+
+async def test_a_ledger_in_files_may_go_on_on_kafka(on_disk: Place, kafka_broker: KafkaBroker) -> None:
+    old, new = await kept(on_disk(), worlds()), f"kafka://{kafka_broker.bootstrap}/{uuid4().hex}"
+    assert sum(each.colonies for each in await extended(old, new)) == len(COLONIES)
+    goes_on(await events_of(old), await events_of(new))
+
+
+async def test_what_claims_to_be_copied_comes_first(on_disk: Place) -> None:
+    """Nobody hides a record from the history by saying that it is told elsewhere."""
+    old, new = await kept(on_disk(), worlds()), on_disk()
+    await extended(old, new)
+    ledger = await open_ledger(new)
+    await ledger.append(2, replace(worlds()[0].events[-1].record, origin=0))
+    with pytest.raises(BadRecord, match=r"partition 2, .*: it says that it was copied, and comes after one"):
+        await verify(ledger)
+    await ledger.close()
 
 
 async def test_snapshots_of_one_ledger_are_not_taken_for_those_of_the_next(on_disk: Place) -> None:
