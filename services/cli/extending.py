@@ -266,7 +266,8 @@ async def _compare(former: _Former, progress: Progress) -> tuple[list[Extended],
         LedgerRefused: a copy does not come to the same.
     """
     places, count = former.places, len(former.states)
-    digests = [state_digest(state) for state in former.states]
+    # In threads, as the loop must not stand still for long.
+    digests = [await asyncio.to_thread(state_digest, state) for state in former.states]
     extended, lacking, done = [], [], 0
     ledger = await open_ledger(places.new, read_only=True)
     try:
@@ -280,8 +281,8 @@ async def _compare(former: _Former, progress: Progress) -> tuple[list[Extended],
                     for event in events:
                         if state.next_offset < copied.next_offset or state.successor is not None:
                             apply(state, event)
-                        if state.next_offset == copied.next_offset:
-                            digest = digest or state_digest(state)
+                        if state.next_offset == copied.next_offset and not digest:
+                            digest = await asyncio.to_thread(state_digest, state)
                     progress(done + events[-1].offset + 1, all_)
                     await asyncio.sleep(0)
             done += await ledger.end(partition)

@@ -22,7 +22,7 @@ from services.ledger.kafka.settings import KafkaSettings
 
 __all__ = ["alone"]
 
-_SESSION_MILLISECONDS = 15_000
+_SESSION_MILLISECONDS = 45_000
 """How long one who has died keeps others away."""
 _AGAIN_SECONDS = 0.2
 _FOR_EVER_MILLISECONDS = 2**31 - 1
@@ -32,7 +32,7 @@ _FOR_EVER_MILLISECONDS = 2**31 - 1
 async def alone(settings: KafkaSettings, task: str) -> AsyncIterator[None]:
     """Do a task with a topic that nobody else does meanwhile, on any machine.
 
-    The loop must not be blocked for longer than some seconds.
+    The loop must not be blocked for longer than half a minute.
 
     Raises:
         LedgerRefused: somebody else does it.
@@ -73,8 +73,8 @@ async def _check(settings: KafkaSettings, task: str, group: str, *, others: int)
         await admin.close()
     if len(members) > others:
         raise LedgerRefused(
-            f"somebody else does {task} with topic {settings.topic} now, "
-            f"or did so {_SESSION_MILLISECONDS // 1000} s ago"
+            f"somebody else has {task} under way with topic {settings.topic} now, "
+            f"or was stopped in it less than {_SESSION_MILLISECONDS // 1000} s ago: try again then"
         )
 
 

@@ -215,7 +215,7 @@ async def test_two_at_once_are_not_let(place: Place) -> None:
     old, new = await kept(place(), worlds()), place()
     if "://" in old:
         async with alone(kafka_settings(old), "extend"):
-            with pytest.raises(LedgerRefused, match="somebody else does extend with topic"):
+            with pytest.raises(LedgerRefused, match="somebody else has extend under way"):
                 await extended(old, place())
     else:
         async with copy_target(new, NEW):
