@@ -80,7 +80,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "embedded":
         return Place(Ledgers(partitions=OLD), str(tmp_path / "old" / "ledger"), str(tmp_path / "ledger-2"))
     broker: KafkaBroker = request.getfixturevalue("kafka_broker")
-    ledgers = Ledgers(broker.bootstrap, OLD)
+    ledgers = Ledgers(broker.bootstrap, OLD, nodes=2)
     return Place(ledgers, ledgers.place(tmp_path / "old"), f"kafka://{broker.bootstrap}/{uuid4().hex}")
 
 
