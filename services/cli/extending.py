@@ -24,7 +24,7 @@ from projections.event import Event
 from projections.fold import apply
 from projections.ids import home_of
 from projections.state import State
-from services.ledger import Ledger, LedgerRefused, kafka_settings, open_ledger
+from services.ledger import CodecError, Ledger, LedgerCorrupt, LedgerRefused, kafka_settings, open_ledger
 from services.ledger.codec import copied_body, decode
 from services.ledger.copying import Copied, CopySource, CopyTarget, copy_source, copy_target
 from services.ledger.kafka.alone import alone
@@ -132,8 +132,8 @@ class _Former:
         async with aclosing(cast("AsyncGenerator[list[Copied], None]", read)) as batches:
             async for records in batches:
                 start = state.next_offset
-                for time, body in records:
-                    self._fold(Event(partition, state.next_offset, time, decode(body)))
+                for record in records:
+                    self._fold(partition, record)
                     if self._has_ended[partition]:
                         break
                 yield start, records[: state.next_offset - start]
@@ -145,8 +145,17 @@ class _Former:
         """Read all that there is, without copying it."""
         end = await self.end()
         for partition in range(len(self.states)):
-            async for _ in self.read(partition):
-                progress(self.records, end)
+            async with aclosing(self.read(partition)) as batches:
+                async for _ in batches:
+                    progress(self.records, end)
+
+    def check_begun(self) -> None:
+        """Refuse if the old ledger is the copy of another one, in which the epoch has not begun everywhere."""
+        for partition in self.open_partitions:
+            if self.states[partition].successor is not None:
+                raise LedgerRefused(
+                    f"{self.places.old} continues another ledger, and has not begun to: finish the command that made it"
+                )
 
     def check_ended(self) -> None:
         """Refuse if a partition is open, though nothing is written to it any more."""
@@ -156,11 +165,16 @@ class _Former:
                 f"closed: {self.places.new} is no copy of it. Name another place for the new ledger"
             )
 
-    def _fold(self, event: Event) -> None:
-        state, partition = self.states[event.partition], event.partition
-        apply(state, event)
+    def _fold(self, partition: int, copied: Copied) -> None:
+        state = self.states[partition]
+        try:
+            record = decode(copied.body)
+        except CodecError as error:
+            raise LedgerCorrupt(partition, state.next_offset, str(error)) from error
+        was_open = state.successor is None
+        apply(state, Event(partition, state.next_offset, copied.time, record))
         # What was copied may have a closing of an earlier epoch.
-        if state.successor is None or event.record.origin >= 0:
+        if state.successor is None or not was_open or record.origin >= 0:
             return
         self._has_ended[partition] = True
         successor = state.successor
@@ -232,10 +246,11 @@ async def _copy(former: _Former, target: CopyTarget, tell: Tell, progress: Progr
     for _ in range(_ROUNDS):
         if await copier.round(progress) < _FEW:
             break
+    copier.check_begun()
+    former.check_begun()
     if former.open_partitions:
         tell("Closing the old ledger: from now on commands get 503")
         await _close(copier, former, progress)
-    copier.check_begun()
 
 
 async def _close(copier: _Copier, former: _Former, progress: Progress) -> None:

@@ -85,6 +85,11 @@ async def write(place: str, partitions: Sequence[Sequence[Event]], *, finish: bo
             await target.finish()
 
 
+def first_in(world: World) -> list[Event]:
+    """The records of a partition as the next ledger has them."""
+    return [replace(each, record=replace(each.record, origin=each.partition)) for each in world.events]
+
+
 async def events_of(place: str) -> list[list[Event]]:
     ledger = await open_ledger(place, read_only=True)
     try:
@@ -269,6 +274,19 @@ async def test_what_is_there_already_is_left_alone(on_disk: Place) -> None:
     await write(longer, [many, empty, empty, empty], finish=False)
     with pytest.raises(LedgerRefused, match="was begun as a copy of something else"):
         await extended(old, longer)
+    assert all(events[-1].record.payloadtype != "ledgerclosed" for events in await events_of(old))
+
+
+async def test_a_copy_that_has_not_begun_is_not_extended(on_disk: Place) -> None:
+    made, second = worlds(), on_disk()
+    for world in made:
+        world.append(world.record(world.node, Closed(successor=second), RecordKind.SYSTEM))
+    await write(second, [first_in(made[number % OLD]) for number in range(NEW)])
+    with pytest.raises(LedgerRefused, match="has not begun to: finish the command that made it"):
+        await extended(second, on_disk(), 2 * NEW)
+    assert [len(events) for events in await events_of(second)] == [
+        len(made[n % OLD].events) for n in range(NEW)
+    ]
 
 
 async def test_a_ledger_that_goes_on_elsewhere_is_not_closed_again(on_disk: Place) -> None:
@@ -285,13 +303,7 @@ async def test_a_copy_that_is_not_one_does_not_go_on(on_disk: Place) -> None:
     for world in made:
         world.append(world.record(world.node, Closed(successor=new), RecordKind.SYSTEM))
     old = await kept(on_disk(), made)
-    wrong = [
-        [
-            replace(each, record=replace(each.record, origin=each.partition))
-            for each in made[number % OLD].events
-        ]
-        for number in range(NEW)
-    ]
+    wrong = [first_in(made[number % OLD]) for number in range(NEW)]
     wrong[3] = [*wrong[3][:30], *wrong[3][31:]]
     await write(new, wrong)
     with pytest.raises(
