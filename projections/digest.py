@@ -29,6 +29,8 @@ def state_digest(state: State) -> str:
 
 def _parts(state: State) -> Iterator[Any]:
     yield [state.next_offset, state.clock, state.rules, state.server_id, state.settings]
+    if state.successor is not None:
+        yield [state.successor]
     for colony in state.colonies.values():
         yield from _colony_parts(colony)
     for key, applied in state.nonces.items():

@@ -45,6 +45,11 @@ class Event(msgspec.Struct, gc=False):
     record: Record
     message: Message[Any] | None = None
 
+    @property
+    def origin(self) -> int:
+        """The partition in which the record was first appended: what the fold does may depend on that one only."""
+        return self.partition if self.record.origin < 0 else self.record.origin
+
 
 class Refusal(Exception):
     """Why an RPC was not done: an HTTP status and a sentence a person can act on.

@@ -17,6 +17,7 @@ from projections import (  # noqa: F401 (importing a domain registers its RPCs)
     colonies,
     crons,
     definitions,
+    epochs,
     executors,
     files,
     functions,
@@ -53,7 +54,13 @@ _OK = 200
 
 
 def apply(state: State, event: Event) -> Outcome:
-    """Fold one event: move the clock, fire what is due, then do what the record asks if it may be done."""
+    """Fold one event: move the clock, fire what is due, then do what the record asks if it may be done.
+
+    A partition that is closed stays as it is, whatever is appended, until an epoch begins.
+    """
+    if state.successor is not None and not epochs.begin(state, event):
+        state.next_offset = event.offset + 1
+        return Outcome(None, epochs.gone_on(state.successor), [])
     state.clock = max(state.clock, event.time)
     turn = Turn(state, event)
     earliest = state.timers.earliest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["TAG_DIGITS", "Aliases", "is_identity", "tag_of"]
+__all__ = ["TAG_DIGITS", "Aliases", "home_of", "is_identity", "tag_of"]
 
 TAG_DIGITS = 8
 """Every id that the server gives starts with this many digits, the tag of its colony's name."""
@@ -21,6 +21,11 @@ def is_identity(text: str) -> bool:
 def tag_of(colonyname: str) -> str:
     """The tag of a colony: the first digits of the hash of its name."""
     return hashlib.sha3_256(colonyname.encode()).hexdigest()[:TAG_DIGITS]
+
+
+def home_of(tag: str, partitions: int) -> int:
+    """The partition, of so many, that holds the colony of a tag."""
+    return int(tag, 16) % partitions
 
 
 class Aliases:

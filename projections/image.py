@@ -51,6 +51,7 @@ class Head(msgspec.Struct, array_like=True, tag="state"):
     server_id: str
     settings: Settings
     checkpoint: Checkpoint | None
+    successor: str | None = None
 
 
 class ColonyHead(msgspec.Struct, array_like=True, tag="colony"):
@@ -85,7 +86,15 @@ Part = Head | ColonyHead | ProcessRun | ChannelsImage | ProcessesEnd | Records |
 
 def dump(state: State) -> Iterator[Part]:
     """The parts of a state that does not change meanwhile."""
-    yield Head(state.next_offset, state.clock, state.rules, state.server_id, state.settings, state.checkpoint)
+    yield Head(
+        state.next_offset,
+        state.clock,
+        state.rules,
+        state.server_id,
+        state.settings,
+        state.checkpoint,
+        state.successor,
+    )
     for colony in state.colonies.values():
         yield ColonyHead(encode(colony.record), colony.paused, colony.identities.image())
         yield from dump_processes(colony.processes)
@@ -177,6 +186,7 @@ class StateLoader:
         self._state = state = State()
         state.next_offset, state.clock, state.rules = head.next_offset, head.clock, head.rules
         state.server_id, state.settings, state.checkpoint = head.server_id, head.settings, head.checkpoint
+        state.successor = head.successor
 
     def _begin_colony(self, head: ColonyHead) -> None:
         record = msgspec.json.decode(head.record, type=ColonyRecord)

@@ -135,6 +135,7 @@ class State:
         "rules",
         "server_id",
         "settings",
+        "successor",
         "timers",
         "totals",
     )
@@ -150,6 +151,8 @@ class State:
         self.checkpoint: Checkpoint | None = None
         """The newest one; nothing that is decided depends on it."""
         self.settings = Settings()
+        self.successor: str | None = None
+        """Where the ledger goes on once the partition is closed; None before that."""
         self.colonies: dict[str, Colony] = {}
         self.totals = Totals()
         self.timers = Timers()

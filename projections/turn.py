@@ -57,7 +57,7 @@ class Turn(View):
     def new_id(self, colony: Colony) -> str:
         """A fresh id of 64 hex digits: the colony's tag, then a hash of the record's place and content."""
         event = self.event
-        seed = b"%d/%d/%d/%b" % (event.partition, event.offset, self._ids, event.record.digest)
+        seed = b"%d/%d/%d/%b" % (event.origin, event.offset, self._ids, event.record.digest)
         self._ids += 1
         return colony.tag + hashlib.sha3_256(seed).hexdigest()[:56]
 

@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS position_rows
 (
     partition UInt32 COMMENT 'Partition of the ledger',
     next      UInt64 COMMENT 'All records before this offset are in the history',
-    origin    String COMMENT 'Digest of the first record of the partition, 64 hex digits: it says which ledger this is',
+    origin    String COMMENT 'What tells the ledger from others, 64 hex digits: digest of the first record of the partition; in a ledger that continues another one, hashed with the number of partitions',
     schema    UInt32 COMMENT 'Version of these tables',
     written   DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When this was noted, by the clock of the engine'
 )

@@ -18,7 +18,7 @@ class RecordKind(StrEnum):
     RPC = "rpc"
     """A signed RPC of a user, executor or owner."""
     SYSTEM = "system"
-    """One of the few events that a node signs itself: rules, tick, heard, undelivered, checkpoint."""
+    """One of the few events that a node signs itself: rules, tick, heard, undelivered, checkpoint, closed, epoch."""
 
 
 class Record(msgspec.Struct, gc=False):
@@ -42,3 +42,6 @@ class Record(msgspec.Struct, gc=False):
     """The version of the rules in force at the node."""
     payload: bytes
     """The base64 text exactly as received."""
+    origin: int = -1
+    """The partition in which it was first appended, if that was in a ledger of fewer partitions that this one continues;
+    -1: in this partition."""

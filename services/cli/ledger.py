@@ -13,7 +13,7 @@ from colonyledger.cli.session import group
 from colonyledger.cli.tables import Table, ident, local_time_ns, moment, number, table, text
 from colonyledger.wire import json_text
 
-from services.cli import archives, snapshots
+from services.cli import archives, epochs, snapshots
 from services.cli.places import DataDirectory, LedgerPlace, progress_bar, reading, told
 from services.cli.tailing import Line, Tail
 from services.cli.verification import BadRecord, Verified, verify
@@ -23,6 +23,7 @@ __all__ = ["app"]
 app = group("Look at the ledger itself: the signed requests that everything else is computed from.")
 snapshots.add_to(app)
 archives.add_to(app)
+epochs.add_to(app)
 
 _FOLDED_AT_MOST = 100_000
 """Records of a ledger that is folded to tell names and outcomes, unless it is asked for."""

@@ -1,7 +1,8 @@
 """Checking a whole ledger: everything that it claims is computed again, trusting nothing but the signatures.
 
 For every record: the digest is that of the payload, the signature of the digest gives the identity,
-times do not run backwards and no offset is missing. Then everything is folded, and the digest of the
+times do not run backwards, no offset is missing, and what says that it was copied from another ledger is at the
+beginning. Then everything is folded, and the digest of the
 state says whether two ledgers, or two nodes, came to the same. What nodes said in checkpoints of the
 state at some offset must be what it comes to here.
 """
@@ -99,12 +100,16 @@ async def _verify_partition(
     claims = await _claims(ledger, partition)
     signers: set[str] = set()
     first = last = 0
+    has_own = False
     async for events, bad in _checked(ledger.read(partition), threads):
         for event in events:
             if event.offset != state.next_offset:
                 raise BadRecord(event, f"the record before it has offset {state.next_offset - 1}")
             if event.time < last:
                 raise BadRecord(event, "its time is before that of the record before it")
+            has_own |= event.record.origin < 0
+            if has_own and event.record.origin >= 0:
+                raise BadRecord(event, "it says that it was copied, and comes after one that was not")
             if bad is not None and event.offset == bad.offset:
                 raise bad
             _check_claims(claims, state, event.offset)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from colonyledger.wire import ZERO_TIME, ExecutorState, ProcessState, nanoseconds
 
+from projections.epochs import is_told
 from projections.event import (
     AssignmentsResumed,
     Change,
@@ -55,12 +56,14 @@ _CHANGES = {change: change.value.replace(" ", "_") for change in Change}
 _EXECUTOR_STATES = {state.value: state.name.lower() for state in ExecutorState}
 
 
-def facts_of(state: State, event: Event, outcome: Outcome) -> list[Fact]:
-    """The facts of an event; `state` is as the fold of this event left it."""
+def facts_of(state: State, event: Event, outcome: Outcome, partitions: int) -> list[Fact]:
+    """The facts of an event of a ledger of so many partitions; `state` is as the fold of this event left it."""
     facts: list[Fact] = []
     later: dict[str, int] = {}
     for index in range(len(outcome.facts) - 1, -1, -1):
         fact = outcome.facts[index]
+        if not is_told(event, fact.colony, partitions):
+            continue
         kind, body = _body_of(state, fact, later)
         rules = event.record.rules
         facts.append(Fact(event.partition, event.offset, index, state.clock, rules, fact.colony, kind, body))

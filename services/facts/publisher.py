@@ -153,7 +153,7 @@ class Publisher:
         if part.position is not None and event.offset < part.position.offset:
             part.backlog.forget(Position(event.offset + 1, -1))
             return
-        part.backlog.add(facts_of(state, event, outcome))
+        part.backlog.add(facts_of(state, event, outcome, len(self._states)))
         part.wake.set()
 
     def _first_unpublished(self, part: _Partition) -> tuple[int, int] | None:
@@ -221,7 +221,7 @@ class Publisher:
                         return
                     outcome = apply(state, event)
                     if outcome.facts and event.offset >= self._position_of(part).offset:
-                        facts = facts_of(state, event, outcome)
+                        facts = facts_of(state, event, outcome, len(self._states))
                         chunk += [fact for fact in facts if fact.at > self._position_of(part)]
                 if len(chunk) >= self._options.chunk:
                     await self._send_all(number, part, chunk)

@@ -44,7 +44,7 @@ async def replay(
     """
     await asyncio.to_thread(engine.prepare, afresh=afresh)
     ends = [await ledger.end(partition) for partition in range(ledger.partitions)]
-    writer = _Writer(engine)
+    writer = _Writer(engine, ledger.partitions)
     records = 0
     try:
         for partition in range(ledger.partitions):
@@ -64,11 +64,12 @@ async def replay(
 class _Writer:
     """Writes one batch in a thread while the next one is being folded."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, partitions: int) -> None:
         self._engine = engine
+        self._partitions = partitions
         self._origins: dict[int, str] = {}
         self._writing: asyncio.Task[None] | None = None
-        self.batch = Batch()
+        self.batch = Batch(partitions)
         self.rows = 0
 
     async def write_if_large(self) -> None:
@@ -81,10 +82,10 @@ class _Writer:
 
     async def _hand_over(self) -> None:
         await self._written()
-        batch, self.batch = self.batch, Batch()
+        batch, self.batch = self.batch, Batch(self._partitions)
         self._origins.update(batch.origins)
         self.rows += batch.size
-        if batch.size:
+        if batch.ends:
             write = asyncio.to_thread(self._engine.write, batch, dict(self._origins))
             self._writing = asyncio.create_task(write)
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from colonyledger.record import RecordKind
 from colonyledger.wire import ZERO_TIME, ProcessState, json_text, nanoseconds, payloadtype_of
 
+from projections.epochs import is_told
 from projections.event import Change, ColonyRemoved, Event, Fact, LogAdded, Outcome, ProcessChanged, Refusal
 from projections.messages import read_message
 from projections.process import LiveProcess
@@ -22,6 +23,7 @@ from projections.registry import REGISTRY, Kind, Role, Rpc
 from projections.state import State
 from projections.system import Undelivered
 from services.history.tables import ATTEMPTS, LOGS, PROCESSES, RECORDS, REMOVALS, Outcomes, Row, Table
+from services.ledger.origin import origin_mark
 
 __all__ = ["Attribution", "Batch", "attribution"]
 
@@ -36,11 +38,12 @@ _FINAL = {
 
 
 class Batch:
-    """Rows on their way to the engine, and how far each partition has come with them."""
+    """Rows on their way to the engine, and how far each of the ledger's `partitions` has come with them."""
 
     __slots__ = (
         "_attempts",
         "_logs",
+        "_partitions",
         "_processes",
         "_records",
         "_removals",
@@ -51,7 +54,8 @@ class Batch:
         "weight",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
         self._records: list[Row] = []
         self._processes: list[Row] = []
         self._attempts: list[Row] = []
@@ -66,7 +70,7 @@ class Batch:
         self.times: dict[int, int] = {}
         """The ledger's time of that event, nanoseconds since 1970."""
         self.origins: dict[int, str] = {}
-        """The digest of the first record of partitions whose first record is here, in hex."""
+        """What tells partitions whose first record is here from those of other ledgers (`origin_mark`)."""
 
     @property
     def tables(self) -> list[tuple[Table, list[Row]]]:
@@ -84,7 +88,7 @@ class Batch:
         """Add what an event came to; `state` is as the fold of this event left it."""
         partition, offset = event.partition, event.offset
         if offset == 0:
-            self.origins[partition] = event.record.digest.hex()
+            self.origins[partition] = origin_mark(event, self._partitions)
         self._add_record(state, event, outcome.refusal)
         if outcome.facts:
             self._add_facts(state, event, outcome.facts)
@@ -94,6 +98,8 @@ class Batch:
     def _add_record(self, state: State, event: Event, refusal: Refusal | None) -> None:
         record = event.record
         colony, role, who = attribution(state, event, refusal)
+        if not is_told(event, colony, self._partitions):
+            return
         status, reason = (_OK, "") if refusal is None else (refusal.status, refusal.message)
         payload = _text(record.payload)
         row = (
@@ -126,6 +132,8 @@ class Batch:
         """For each process that has changed, how many of its later facts are assignments."""
         for index in range(len(facts) - 1, -1, -1):
             fact = facts[index]
+            if not is_told(event, fact.colony, self._partitions):
+                continue
             if isinstance(fact, ProcessChanged):
                 processid = fact.process.record.processid
                 assignments = later.get(processid)

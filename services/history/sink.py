@@ -20,6 +20,7 @@ from projections.state import State
 from services.history.engine import Engine, HistoryRefused, HistoryUnavailable, Position
 from services.history.rows import Batch
 from services.ledger.base import Ledger, LedgerError
+from services.ledger.origin import origin_mark
 from services.snapshots import StateBefore, from_nothing
 
 __all__ = ["HistorySink", "Lag", "SinkOptions"]
@@ -90,7 +91,9 @@ class HistorySink:
         self._options = options or SinkOptions()
         self._partitions = [_Partition() for _ in range(ledger.partitions)]
         self._origins: dict[int, str] = {}
-        self._buffer = Batch()
+        self._is_continued = False
+        """Whether the ledger continues another one."""
+        self._buffer = Batch(ledger.partitions)
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._open = asyncio.Event()
@@ -131,7 +134,8 @@ class HistorySink:
             batches = cast("AsyncGenerator[list[Event], None]", self._ledger.read(partition))
             async with aclosing(batches):
                 async for events in batches:
-                    self._origins[partition] = events[0].record.digest.hex()
+                    self._origins[partition] = origin_mark(events[0], self._ledger.partitions)
+                    self._is_continued |= events[0].record.origin >= 0
                     break
         try:
             await self._prepare()
@@ -216,8 +220,11 @@ class HistorySink:
         positions = await loop.run_in_executor(self._thread, self._engine.prepare)
         for partition, position in positions.items():
             if not await self._is_of_this_ledger(partition, position):
+                other = "another ledger"
+                if self._is_continued:
+                    other += ", such as the one that this ledger continues"
                 raise HistoryRefused(
-                    f"The history in {self._engine.place} was written from another ledger; "
+                    f"The history in {self._engine.place} was written from {other}; "
                     "keep this one's elsewhere, or write it anew with colony history replay --afresh."
                 )
         for partition, part in enumerate(self._partitions):
@@ -252,7 +259,7 @@ class HistorySink:
                 self._fail(f"writing the history failed: {error!r}")
             else:
                 batch, pause = None, self._options.retry_seconds
-                if self._stopping.is_set() and not self._buffer.size:
+                if self._stopping.is_set() and not self._buffer.ends:
                     return
                 self._start_catching_up()
                 continue
@@ -265,9 +272,9 @@ class HistorySink:
         """The buffer, replaced by an empty one; None if there is nothing to write."""
         if not self._stopping.is_set():
             self._wake.clear()
-        if not self._buffer.size:
+        if not self._buffer.ends:
             return None
-        batch, self._buffer = self._buffer, Batch()
+        batch, self._buffer = self._buffer, Batch(self._ledger.partitions)
         self._room.set()
         return batch
 

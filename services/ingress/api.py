@@ -374,7 +374,7 @@ class Api:
                 known = self._admit(rpc, view, signed, message)
                 reply = await self._command(signed, message, partition) if known is None else known
             except Refusal as refused_here:
-                refusal = refused_here
+                refusal = _unless_closed(refused_here)
             except NotServed:
                 if self._forwarder is None:
                     raise
@@ -437,6 +437,13 @@ async def _request(asked: _Asked) -> Request:
     is_large = len(signed.payload) >= _LARGE_BYTES
     body = await to_thread(request_envelope, signed) if is_large else request_envelope(signed)
     return Request(body, is_repeatable, asked.connection if waits else None)
+
+
+def _unless_closed(refusal: Refusal) -> Refusal:
+    """A refusal that other partitions may not share. If the ledger ends, a repeat goes on where it is continued."""
+    if refusal.status == 503:
+        raise refusal
+    return refusal
 
 
 def _repeated(state: State, signed: Signed, message: Message[Any]) -> bytes | None:

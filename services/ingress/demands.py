@@ -15,6 +15,7 @@ import msgspec
 from colonyledger.wire import AssignProcess, Executor, FunctionSpec, decode, encode, payloadtype_of
 
 from projections.assignment import nothing_to_assign, paused
+from projections.epochs import gone_on
 from projections.event import (
     AssignmentsResumed,
     Change,
@@ -91,15 +92,19 @@ class Demands:
         The same signed request with a nonce, sent again before it was answered, takes the place of the first.
 
         Raises:
-            Refusal: 404 or 503, there is nothing and it does not want to wait; 409, its nonce stands for
-                another request; 413, it is too large to be parked; 429, too many wait already.
+            Refusal: 404 or 503, there is nothing and it does not want to wait; 503, the partition is closed;
+                409, its nonce stands for another request; 413, it is too large to be parked; 429, too many
+                wait already.
             NotServed: the partition is not served any more. The answer may fail with it as well.
         """
         if message.nonce:
             earlier = self._named.get((signed.caller, message.nonce))
             if earlier is not None:
                 return self._take_over(earlier, signed, connection)
-        colony = self._replica.state_served(partition).colonies[message.colonyname]
+        state = self._replica.state_served(partition)
+        if state.successor is not None:
+            raise gone_on(state.successor)
+        colony = state.colonies[message.colonyname]
         waits = message.timeout > 0
         if colony.paused and not waits:
             raise paused(waited=False)
@@ -172,11 +177,15 @@ class Demands:
 
     def leave(self, partition: int) -> None:
         """Have those who wait for work in a partition that is not served any more go on elsewhere."""
+        self._end(partition, self._replica.not_serving(partition))
+
+    def _end(self, partition: int, answer: Answer | Exception) -> None:
+        """Give an answer to all who wait for work in a partition."""
         for line in list(self._lines.values()):
             for demand in list(line.parked.values()):
                 if demand.partition == partition:
                     self._unpark(line, demand)
-                    self._settle(demand, self._replica.not_serving(partition))
+                    self._settle(demand, answer)
             self._drop_if_empty(line)
 
     def _check_room(self, signed: Signed) -> None:
@@ -328,6 +337,9 @@ class Demands:
                 self._record(line, demand)
 
     def _on_fold(self, event: Event, outcome: Outcome) -> None:
+        successor = self._replica.states[event.partition].successor
+        if successor is not None:
+            self._end(event.partition, Answer(b"", gone_on(successor), -1))
         for fact in outcome.facts:
             if isinstance(fact, ProcessChanged):
                 if fact.change is Change.READY:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from colonyledger.record import Record
 from colonyledger.wire import Message, encode
 
+from projections.epochs import gone_on
 from projections.event import Event, Outcome, Refusal
 from projections.fold import apply
-from projections.ids import TAG_DIGITS, is_identity, tag_of
+from projections.ids import TAG_DIGITS, home_of, is_identity, tag_of
 from projections.registry import Rpc
 from projections.state import State
 from services.ledger import CodecError, Ledger, LedgerCorrupt, LedgerUnavailable, Position
@@ -46,6 +47,7 @@ class Answer(NamedTuple):
     reply: bytes
     refusal: Refusal | None
     offset: int
+    """That of its record; -1 if it has none."""
 
 
 class NotServed(LedgerUnavailable):
@@ -100,6 +102,8 @@ class Replica:
         self._caught_up = asyncio.Event()
         self._broken: str | None = None
         self._distrusted: dict[int, str] = {}
+        self._closed: set[int] = set()
+        """Partitions of which it was said that they are closed."""
 
     async def start(self) -> None:
         """Begin to follow the ledger. Returns at once; `caught_up` waits for the end as of now.
@@ -262,8 +266,8 @@ class Replica:
                     if state.is_alias(home):
                         return partition
             if is_identity(home):
-                return int(home[:TAG_DIGITS], 16) % len(self.states)
-        return int(tag_of(home), 16) % len(self.states)
+                return home_of(home[:TAG_DIGITS], len(self.states))
+        return home_of(tag_of(home), len(self.states))
 
     def alias_in(self, partitions: Iterable[int], rpc: Rpc, message: Message[Any]) -> int:
         """That one of some partitions which has what a message names under an id that may be in any.
@@ -284,7 +288,7 @@ class Replica:
 
         The future fails with LedgerUnavailable if it is not known whether the record was appended, with
         NotServed if it was not, as the partition is not followed, and with CodecError if the ledger takes no
-        such record.
+        such record. Nothing is appended to a partition that is closed: that is a refusal without an offset, -1.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
@@ -293,6 +297,10 @@ class Replica:
             return future
         if not self.is_followed(partition):
             future.set_exception(self.not_serving(partition))
+            return future
+        successor = self.states[partition].successor
+        if successor is not None:
+            future.set_result(Answer(b"", gone_on(successor), -1))
             return future
         sequence = record.sequence = next(self._sequence)
         record.node = self.run
@@ -361,6 +369,9 @@ class Replica:
                 for event in events:
                     self._fold(state, event)
                 self._wake_readers(partition, state.next_offset)
+                if state.successor is not None and partition not in self._closed:
+                    self._closed.add(partition)
+                    logger.warning("partition %d is closed: it goes on as %s", partition, state.successor)
                 if partition in self._behind:
                     self._look_whether_caught_up(partition)
         except LedgerCorrupt as damage:

@@ -14,7 +14,26 @@ from colonyledger.wire import Message, encode, payloadtype_of
 from projections.system import RULES_VERSION
 from services.replica.replica import Answer, Replica
 
-__all__ = ["SystemWriter"]
+__all__ = ["SystemWriter", "system_record"]
+
+
+def system_record(identity: Identity, message: Message[Any]) -> Record:
+    """An event signed with a node's key; whoever appends it says in which run and as which of its records."""
+    payload = b64encode(encode(message))
+    digest = digest_of(payload)
+    signature = identity.sign_digest(digest)
+    return Record(
+        RecordKind.SYSTEM,
+        payloadtype_of(message),
+        digest,
+        signature,
+        identity.id,
+        time.time_ns(),
+        "",
+        0,
+        RULES_VERSION,
+        payload,
+    )
 
 
 class SystemWriter:
@@ -26,18 +45,4 @@ class SystemWriter:
 
     def append(self, partition: int, message: Message[Any]) -> asyncio.Future[Answer]:
         """Append an event; the future is done when it is folded, or fails with LedgerUnavailable."""
-        payload = b64encode(encode(message))
-        digest = digest_of(payload)
-        record = Record(
-            RecordKind.SYSTEM,
-            payloadtype_of(message),
-            digest,
-            self._identity.sign_digest(digest),
-            self._identity.id,
-            time.time_ns(),
-            "",
-            0,
-            RULES_VERSION,
-            payload,
-        )
-        return self._replica.execute(partition, record, message)
+        return self._replica.execute(partition, system_record(self._identity, message), message)

@@ -15,6 +15,7 @@ from projections.event import Event
 from projections.state import State
 from projections.system import RULES_VERSION
 from services.ledger import Ledger
+from services.ledger.origin import origin_mark
 from services.snapshots.base import SnapshotDamaged, SnapshotName, SnapshotStore, Stored, StoreUnavailable
 from services.snapshots.files import Header, read_header, read_state
 
@@ -45,14 +46,14 @@ class Loaded(NamedTuple):
 
 
 async def origin_of(ledger: Ledger, partition: int) -> str:
-    """What tells a ledger from others: the digest of a partition's first record, in hex; empty if it has none.
+    """What tells a ledger from others, by a partition's first record (`origin_mark`); empty if it has none.
 
     Raises:
         LedgerCorrupt: the first record is damaged.
         LedgerUnavailable: the ledger cannot be read.
     """
     event = await _event_at(ledger, partition, 0)
-    return "" if event is None else event.record.digest.hex()
+    return "" if event is None else origin_mark(event, ledger.partitions)
 
 
 def mark_of(event: Event) -> str:

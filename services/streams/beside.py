@@ -54,7 +54,7 @@ class CountingBeside:
         if not any(_matters(fact, state.clock) for fact in outcome.facts):
             return
         counting = self._counting[event.partition]
-        for fact in facts_of(state, event, outcome):
+        for fact in facts_of(state, event, outcome, len(self._states)):
             counting.take(fact)
         if self._storing is None:
             self._storing = asyncio.get_running_loop().call_later(_STORE_SECONDS, self.store)

@@ -66,15 +66,21 @@ class Ticker:
     def _timers(self) -> Timers:
         return self._replica.states[self._partition].timers
 
+    @property
+    def _earliest(self) -> int | None:
+        """The deadline to wait for; a partition that is closed has none."""
+        is_closed = self._replica.states[self._partition].successor is not None
+        return None if is_closed else self._timers.earliest
+
     def _on_fold(self, event: Event, outcome: Outcome) -> None:
-        if self._ticking and event.partition == self._partition and self._timers.earliest != self._due:
+        if self._ticking and event.partition == self._partition and self._earliest != self._due:
             self._set_alarm()
 
     def _set_alarm(self, at_least: float = 0.0) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = None
-        self._due = self._timers.earliest
+        self._due = self._earliest
         if self._due is not None and self._ticking:
             delay = max((self._due - time.time_ns()) / SECOND + self._rank() * _TURN_SECONDS, at_least)
             delay = min(delay, _LONGEST_SLEEP)
@@ -82,7 +88,7 @@ class Ticker:
 
     def _ring(self) -> None:
         self._timers.prune(self._replica.states[self._partition])
-        if self._due == self._timers.earliest and self._due is not None and time.time_ns() >= self._due:
+        if self._due == self._earliest and self._due is not None and time.time_ns() >= self._due:
             self._writer.append(self._partition, Tick()).add_done_callback(self._ticked)
         else:
             self._set_alarm()

@@ -1,4 +1,4 @@
-"""Record the golden history of today's rules: `python -m tests.golden.record VERSION`.
+"""Record the golden histories of today's rules: `python -m tests.golden.record VERSION`.
 
 A version is recorded once, when it is released, and never again: later code must fold it to the
 digest that stands beside it.
@@ -15,6 +15,7 @@ from services.ledger import EmbeddedLedger
 from services.ledger.codec import encode
 from services.ledger.embedded.segment import frame
 from services.ledger.embedded.segments import DURABLE_END, Segments
+from tests.golden.extended import extended
 from tests.golden.tour import tour
 from tests.projections.workload import history
 
@@ -35,9 +36,10 @@ async def write(directory: Path, events: list[Event]) -> None:
 
 
 async def main(version: str) -> None:
-    """Write both histories; the digests are printed by the test that misses them."""
+    """Write the histories; the digests are printed by the test that misses them."""
     await write(HERE / version / "workload", history(seed=1, steps=300))
     await write(HERE / version / "tour", tour())
+    await write(HERE / version / "extended", extended())
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ class World:
 
     def __init__(self, *, reregister: bool = False) -> None:
         self.state = State()
+        self.partition = 0
         self.events: list[Event] = []
         self.now = START
         self.node = identity("node")
@@ -126,7 +127,7 @@ class World:
 
     def append(self, record: Record) -> Outcome:
         """Put a record at the end of the log and fold it; the fold must meet no error of its own."""
-        event = Event(0, len(self.events), self.now, record)
+        event = Event(self.partition, len(self.events), self.now, record)
         self.events.append(event)
         self.outcome = apply(self.state, event)
         for failure in self.outcome.failures:

@@ -26,7 +26,7 @@ def told_by(events: Sequence[Event]) -> list[Fact]:
     state = State()
     facts: list[Fact] = []
     for event in map(copy, events):
-        facts += facts_of(state, event, apply(state, event))
+        facts += facts_of(state, event, apply(state, event), 1)
     return facts
 
 

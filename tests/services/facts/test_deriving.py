@@ -93,7 +93,7 @@ def test_positions_ascend_and_leave_none_of_an_outcome_out() -> None:
     state = State()
     for event in map(copy, events):
         outcome = apply(state, event)
-        facts = facts_of(state, event, outcome)
+        facts = facts_of(state, event, outcome, 1)
         assert [fact.at for fact in facts] == [(event.offset, index) for index in range(len(outcome.facts))]
         assert [fact.colony for fact in facts] == [fact.colony for fact in outcome.facts]
 
@@ -111,7 +111,7 @@ def test_what_was_told_does_not_change_afterwards() -> None:
     state = State()
     facts: list[Fact] = []
     for event in map(copy, world.events):
-        facts += facts_of(state, event, apply(state, event))
+        facts += facts_of(state, event, apply(state, event), 1)
     before = repr(facts)
     event = copy(world.events[-1])
     record = world.record(edge, AssignProcess(colonyname="dev", timeout=-1))

@@ -19,7 +19,7 @@ LIMITS = Limits(rows=1000)
 
 def batch_of(world: World) -> Batch:
     """All rows of a world."""
-    batch, state = Batch(), State()
+    batch, state = Batch(1), State()
     for event in world.events:
         batch.add(state, event, apply(state, event))
     return batch

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from colonyledger.record import RecordKind
+from msgspec.structs import replace
 
 from projections.event import Event, Outcome
 from projections.fold import apply
@@ -341,3 +342,41 @@ async def test_a_record_that_cannot_be_told_of_stops_the_history_and_nothing_els
     await mended.drained()
     assert rows(directory, "SELECT count() FROM records") == [[len(world.events)]]
     await mended.sink.close()
+
+
+def copied(events: Sequence[Event], origin: int) -> list[Event]:
+    """What the ledger after an epoch begins with."""
+    return [Event(0, each.offset, each.time, replace(each.record, origin=origin)) for each in events]
+
+
+async def test_the_history_of_the_ledger_before_an_epoch_is_refused(engine: Engine, world: World) -> None:
+    await replay(StoredLedger(world.events), engine)
+    world.events = copied(world.events, 0)
+    with pytest.raises(HistoryRefused, match="such as the one that this ledger continues; keep this one's"):
+        await Run(engine, world).sink.start()
+    await replay(StoredLedger(world.events), engine, afresh=True)
+    again = Run(engine, world)
+    await again.sink.start()
+    await again.sink.close()
+
+
+class OfTwo(StoredLedger):
+    """A ledger of two partitions, with records in the first."""
+
+    partitions = 2
+
+    async def end(self, partition: int) -> int:
+        return 0 if partition else await super().end(partition)
+
+
+async def test_what_is_told_in_another_partition_is_done_with_here(engine: Engine, world: World) -> None:
+    ledger, states = OfTwo(copied(world.events[:1], 1)), [State(), State()]
+    sink = HistorySink(engine, ledger, states, OPTIONS)
+    await sink.start()
+    for event in ledger.events:
+        sink.accept(event, apply(states[0], event))
+    async with asyncio.timeout(60):
+        await sink.drained()
+    await sink.close()
+    assert engine.positions()[0].next == 1
+    assert written(engine, "record_rows") == 0

@@ -22,6 +22,8 @@ from colonyledger.wire import (
     signed,
 )
 
+from projections.epochs import Closed
+from projections.ids import home_of, tag_of
 from services.ingress.app import App
 from services.ingress.envelopes import open_envelope, verify
 from services.ingress.load import Load
@@ -29,6 +31,7 @@ from services.ingress.metrics import Metrics
 from services.ledger import open_ledger
 from services.node.node import ServerNode
 from services.node.settings import NodeSettings
+from services.replica import SystemWriter
 from tests.ledgers import Ledgers
 from tests.services.site import error_in, reply_in
 
@@ -107,3 +110,26 @@ async def test_a_hand_over_that_broke_off_can_be_finished(
     assert (await http.post("/api", content=body)).status_code == 200
     for number in range(20):
         await call(http, HEIR, AddColony(colony=Colony(Identity.generate().id, f"colony-{number}")))
+
+
+async def test_a_hand_over_in_a_ledger_that_is_being_closed_is_not_done(
+    node: ServerNode, http: httpx.AsyncClient
+) -> None:
+    """A repeat goes on where the ledger does: the partitions that were open have the record."""
+    replica = node.replica
+    assert replica is not None
+    writer = SystemWriter(replica, Identity.generate())
+    for partition in (1, 2):
+        await writer.append(partition, Closed(successor="ledger-2"))
+    body = signed(ChangeServerId(serverid=HEIR.id, nonce="n1"), OWNER)
+    for _ in range(2):
+        status, message = error_in(await http.post("/api", content=body))
+        assert (status, "goes on as ledger-2" in message) == (503, True)
+    assert [state.server_id == HEIR.id for state in replica.states] == [True, False, False, False]
+    names = [f"colony-{number}" for number in range(20)]
+    done = [
+        (await http.post("/api", content=signed(AddColony(colony=Colony(HEIR.id, name)), who))).status_code
+        for name in names
+        for who in ((HEIR if home_of(tag_of(name), PARTITIONS) == 0 else OWNER),)
+    ]
+    assert done == [503 if home_of(tag_of(name), PARTITIONS) in (1, 2) else 200 for name in names]

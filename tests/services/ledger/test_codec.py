@@ -6,16 +6,17 @@ import json
 from contextlib import suppress
 from importlib.resources import files
 from io import BytesIO
+from typing import Any
 
 import msgspec
 import pytest
 from colonyledger.record import Record, RecordKind
-from fastavro import parse_schema, schemaless_writer
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger import CodecError
-from services.ledger.codec import decode, encode, schema_versions
+from services.ledger.codec import copied_body, decode, encode, schema_versions
 from tests.services.ledger.conftest import RecordFactory
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -31,6 +32,7 @@ RECORDS = st.builds(
     sequence=INT64,
     rules=st.integers(-(2**31), 2**31 - 1),
     payload=st.binary(),
+    origin=st.just(-1) | st.integers(0, 2**31 - 1),
 )
 
 
@@ -41,17 +43,42 @@ def test_what_is_written_is_read(record: Record) -> None:
 
 @given(RECORDS)
 def test_what_is_written_is_what_the_library_writes(record: Record) -> None:
-    newest = schema_versions()["org.colonyledger.Record"][-1]
-    body = BytesIO(b"\x00" + newest.id.to_bytes(4, "big"))
+    own, copied = schema_versions()["org.colonyledger.Record"]
+    version = own if record.origin == -1 else copied
+    body = BytesIO(b"\x00" + version.id.to_bytes(4, "big"))
     body.seek(5)
     fields = msgspec.structs.asdict(record) | {"identity": bytes.fromhex(record.identity)}
-    schemaless_writer(body, parse_schema(newest.schema), fields)
+    schemaless_writer(body, parse_schema(version.schema), fields)
     assert encode(record) == body.getvalue()
 
 
-def test_the_body_is_confluent_framing_with_the_newest_id(make_record: RecordFactory) -> None:
-    newest = schema_versions()["org.colonyledger.Record"][-1].id
-    assert encode(make_record(1))[:5] == b"\x00" + newest.to_bytes(4, "big")
+def test_the_body_is_confluent_framing_with_the_id_of_the_oldest_schema_that_holds_it(
+    make_record: RecordFactory,
+) -> None:
+    record = make_record(1)
+    assert encode(record)[:5] == b"\x00\x00\x00\x00\x01"
+    record.origin = 0
+    assert encode(record)[:5] == b"\x00\x00\x00\x00\x06"
+
+
+@given(RECORDS, st.integers(0, 2**31 - 1))
+def test_a_copied_body_says_where_it_was_first(record: Record, partition: int) -> None:
+    there = record.origin if record.origin >= 0 else partition
+    body = copied_body(encode(record), partition)
+    assert body == encode(msgspec.structs.replace(record, origin=there))
+    assert copied_body(body, 7) == body
+
+
+@given(RECORDS)
+def test_a_reader_of_the_newest_schema_understands_all(record: Record) -> None:
+    """As consumers do that take their schemas from a registry."""
+    versions = schema_versions()["org.colonyledger.Record"]
+    body = encode(record)
+    written = next(each for each in versions if body.startswith(b"\x00" + each.id.to_bytes(4, "big")))
+    fields: Any = schemaless_reader(
+        BytesIO(body[5:]), parse_schema(written.schema), parse_schema(versions[-1].schema)
+    )
+    assert (fields["payload"], fields["origin"]) == (record.payload, record.origin)
 
 
 def test_every_truncated_body_is_refused(make_record: RecordFactory) -> None:

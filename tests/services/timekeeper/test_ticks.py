@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from colonyledger.wire import Conditions, FunctionSpec, ProcessState, SubmitFunctionSpec
 
+from projections.epochs import Closed
+from projections.system import Tick
 from services.timekeeper.ticks import Ticker
 from tests.services.unsteady import COLONY, Desk, until
 
@@ -73,3 +75,23 @@ async def test_a_ticker_that_starts_late_and_one_that_is_stopped(desk: Desk) -> 
     ticker.start()
     await until(lambda: has_failed(desk, processid))
     ticker.stop()
+
+
+async def test_a_closed_partition_has_no_deadlines_and_takes_nothing(desk: Desk) -> None:
+    await short_lived(desk)
+    await desk.writer.append(0, Closed(successor="there"))
+    before = await types(desk)
+    asked: list[int] = []
+
+    def rank() -> int:
+        asked.append(0)
+        return 0
+
+    ticker = Ticker(desk.replica, 0, desk.writer, rank)
+    ticker.start()
+    ticker.stop()
+    assert desk.replica.states[0].timers.earliest is not None
+    assert not asked
+    answer = await desk.writer.append(0, Tick())
+    assert (answer.refusal is not None and answer.refusal.status, answer.offset) == (503, -1)
+    assert await types(desk) == before
