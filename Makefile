@@ -113,7 +113,7 @@ soak: setup  ## Load a server with everything for SECONDS=…, see that it stays
 	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),120) $(ARGS)
 
 .PHONY: cluster
-cluster: setup  ## Start the production shape without Docker: 3 brokers, 2 nodes, a load balancer
+cluster: setup  ## Start the production shape without Docker: 3 brokers, 2 nodes, 2 workers, a load balancer
 	$(BIN)/python -m infra.cluster up $(ARGS)
 
 .PHONY: cluster-down

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from infra.cluster.running import ROOT, ClusterError, begin, end, processes
-from infra.cluster.shape import Shape, remembered
+from infra.cluster.shape import WORKERS, Shape, remembered
 from services.node.dev import environment
 
 app = typer.Typer(help="The production shape on this machine, without Docker.", no_args_is_help=True)
@@ -25,10 +25,13 @@ def up(
     *,
     directory: Directory = _DIRECTORY,
     nodes: Annotated[int, typer.Option(min=1, max=9, help="Server nodes")] = 2,
+    workers: Annotated[int, typer.Option(min=0, max=9, help="Workers, which count windows")] = WORKERS,
     port: Annotated[
         int,
         typer.Option(
-            min=0, max=65_000, help="Port of the load balancer; nodes have the next ones; 0 picks free ones"
+            min=0,
+            max=65_000,
+            help="Port of the load balancer; nodes and workers have the next ones; 0 picks free ones",
         ),
     ] = 50080,
     kafka_port: Annotated[
@@ -47,6 +50,7 @@ def up(
             or Shape(
                 directory=directory,
                 nodes=nodes,
+                workers=workers,
                 port=port,
                 kafka_port=kafka_port,
                 history=history,
@@ -58,16 +62,22 @@ def up(
         except ClusterError as error:
             end(shape)
             _fail(str(error))
-    typer.echo(f"Kafka     {bootstrap}")
+    typer.echo(f"Kafka       {bootstrap}")
     for number in range(1, shape.nodes + 1):
-        typer.echo(f"Node {number}    {shape.node_url(number)}  history: {shape.history_of(number)}")
+        typer.echo(f"Node {number}      {shape.node_url(number)}  history: {shape.history_of(number)}")
+    for number in range(1, shape.workers + 1):
+        typer.echo(f"Worker {number}    http://{shape.worker_address(number)}/metrics")
     if balancer is None:
-        typer.echo("Balancer  none: haproxy is not installed (Debian: haproxy); ask any node", err=True)
+        typer.echo("Balancer    none: haproxy is not installed (Debian: haproxy); ask any node", err=True)
         host, port = "127.0.0.1", shape.port + 1
     else:
-        typer.echo(f"Balancer  {shape.balancer_url}")
+        typer.echo(f"Balancer    {shape.balancer_url}")
         host, port = "127.0.0.1", shape.port
-    typer.echo(f"Files     {directory}")
+    watched = any(process.name == "prometheus" and process.is_running for process in processes(shape))
+    typer.echo(
+        f"Prometheus  {'http://' + shape.prometheus_address if watched else 'none: it is not installed'}"
+    )
+    typer.echo(f"Files       {directory}; the log of each process is in NAME/log")
     typer.echo("Stop it with make cluster-down. In another shell:")
     for name, value in environment(host, port).items():
         typer.echo(f"  export {name}={value}")

@@ -20,10 +20,13 @@ __all__ = ["Balancer", "ClusterError", "Say", "begin", "end", "processes"]
 ROOT = Path(__file__).parents[2]
 _KAFKA = ROOT / "infra" / "kafka" / "kafka"
 _HAPROXY = ROOT / "infra" / "haproxy" / "haproxy.cfg"
+_PROMETHEUS = ROOT / "infra" / "prometheus"
+_SETTINGS = "prometheus.yml"
 
 _READY_SECONDS = 300.0
 _STEP_SECONDS = 0.1
-_NODE_PATIENCE = 20.0
+_PATIENCE = 20.0
+"""Seconds that a process has to stop, which the load balancer with its tunnels would never do by itself."""
 _BALANCER_PATIENCE = 5.0
 _OURS = ("COLONIES_", "LEDGER_", "BUILD_")
 _JVM = "LEDGER_KAFKA_JVM"
@@ -49,23 +52,29 @@ def begin(shape: Shape, say: Say) -> tuple[str, Balancer]:
     say(f"Kafka: {BROKERS} brokers …")
     bootstrap = _start_kafka(shape)
     _start_nodes(shape, bootstrap, say)
+    _start_workers(shape, bootstrap, say)
     balancer = shutil.which("haproxy")
     if balancer is not None:
         _start_balancer(shape, balancer)
+    prometheus = shutil.which("prometheus")
+    if prometheus is not None:
+        _start_prometheus(shape, prometheus)
     return bootstrap, balancer
 
 
 def end(shape: Shape) -> None:
     """Stop everything that runs; data and logs stay."""
     for process in reversed(processes(shape)):
-        process.stop(_NODE_PATIENCE if process.name.startswith("node") else _BALANCER_PATIENCE)
+        process.stop(_BALANCER_PATIENCE if process.name == "balancer" else _PATIENCE)
     _run_kafka("down", "--dir", str(shape.directory / "kafka"))
 
 
 def processes(shape: Shape) -> list[Process]:
-    """The nodes, and the load balancer as the last one."""
+    """The nodes, the workers, the load balancer, and Prometheus if it was ever started."""
     nodes = [_node(shape, number) for number in range(1, shape.nodes + 1)]
-    return [*nodes, Process(shape.directory / "balancer")]
+    workers = [_worker(shape, number) for number in range(1, shape.workers + 1)]
+    prometheus = [Process(place) for place in (shape.directory / "prometheus",) if place.exists()]
+    return [*nodes, *workers, Process(shape.directory / "balancer"), *prometheus]
 
 
 def _start_kafka(shape: Shape) -> str:
@@ -105,7 +114,17 @@ def _start_nodes(shape: Shape, bootstrap: str, say: Say) -> None:
             environment = _clean() | shape.environment_of(number, bootstrap)
             _node(shape, number).start(command, environment)
         for number in group:
-            _await(_node(shape, number), shape.node_url(number))
+            _await(_node(shape, number), f"{shape.node_url(number)}/health")
+
+
+def _start_workers(shape: Shape, bootstrap: str, say: Say) -> None:
+    for number in range(1, shape.workers + 1):
+        say(f"Worker {number} …")
+        program, *words = shape.command_of_worker(number)
+        environment = _clean() | shape.environment_of_worker(bootstrap)
+        _worker(shape, number).start([_program(program), *words], environment)
+    for number in range(1, shape.workers + 1):
+        _await(_worker(shape, number), f"http://{shape.worker_address(number)}/metrics")
 
 
 def _start_balancer(shape: Shape, program: str) -> None:
@@ -115,15 +134,32 @@ def _start_balancer(shape: Shape, program: str) -> None:
     nodes.write_text(shape.balancer_nodes())
     environment = _clean() | {"BALANCER_BIND": shape.balancer_url.removeprefix("http://")}
     process.start([program, "-f", str(_HAPROXY), "-f", str(nodes), "-db"], environment)
-    _await(process, shape.balancer_url)
+    _await(process, f"{shape.balancer_url}/health")
+
+
+def _start_prometheus(shape: Shape, program: str) -> None:
+    directory = shape.directory / "prometheus"
+    directory.mkdir(exist_ok=True)
+    settings = directory / _SETTINGS
+    settings.write_text(shape.prometheus_settings((_PROMETHEUS / _SETTINGS).read_text()))
+    shutil.copy(_PROMETHEUS / "alerts.yml", directory)
+    process = Process(directory)
+    address = shape.prometheus_address
+    flags = [f"--config.file={settings}", f"--storage.tsdb.path={directory / 'data'}"]
+    process.start([program, *flags, f"--web.listen-address={address}"], _clean())
+    _await(process, f"http://{address}/-/ready")
 
 
 def _node(shape: Shape, number: int) -> Process:
     return Process(shape.directory / f"node-{number}")
 
 
+def _worker(shape: Shape, number: int) -> Process:
+    return Process(shape.directory / f"worker-{number}")
+
+
 def _await(process: Process, url: str) -> None:
-    """Wait until a server says that it is ready."""
+    """Wait until a process answers 200 at `url`."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if not process.is_running:
@@ -131,7 +167,7 @@ def _await(process: Process, url: str) -> None:
                 f"{process.name} has ended; its log {process.log} says:\n{process.last_words()}"
             )
         try:
-            if httpx.get(f"{url}/health").status_code == httpx.codes.OK:
+            if httpx.get(url).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             pass  # it does not listen yet

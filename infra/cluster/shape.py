@@ -1,8 +1,9 @@
-"""What the cluster consists of, and what each node is told. docker-compose.yml says the same of containers."""
+"""What the cluster consists of, and what each process is told. docker-compose.yml says the same of containers."""
 
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,11 +11,15 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["BROKERS", "COMMAND", "Shape", "remembered", "secured"]
+__all__ = ["BROKERS", "COMMAND", "WORKERS", "WORKER_COMMAND", "Shape", "remembered", "secured"]
 
 BROKERS = 3
+WORKERS = 2
+"""How many workers there are, so that one may die (docs/streams.md)."""
 COMMAND = ("colony", "server", "start")
 """What every node runs; the rest is in its environment."""
+WORKER_COMMAND = ("colony", "streams", "worker")
+"""What every worker runs; natively it is told an address for its metrics besides."""
 
 _HOST = "127.0.0.1"
 
@@ -26,12 +31,14 @@ class Shape:
     directory: Path
     nodes: int = 2
     port: int = 50080
-    """Where the load balancer listens; the nodes have the ports after it."""
+    """Where the load balancer listens; the nodes, the workers and Prometheus have the ports after it."""
     kafka_port: int = 9092
     history: str = ""
     """LEDGER_HISTORY of every node; empty is chdb in the first one, if that is installed."""
     secure: bool = False
     """Whether Kafka has TLS, passwords and ACLs."""
+    workers: int = WORKERS
+    """How many processes count windows."""
 
     @property
     def balancer_url(self) -> str:
@@ -41,6 +48,15 @@ class Shape:
     def node_url(self, number: int) -> str:
         """Where node `number`, from 1 on, listens."""
         return f"http://{_HOST}:{self.port + number}"
+
+    def worker_address(self, number: int) -> str:
+        """Where worker `number`, from 1 on, has its metrics."""
+        return f"{_HOST}:{self.port + self.nodes + number}"
+
+    @property
+    def prometheus_address(self) -> str:
+        """Where Prometheus listens, if there is one."""
+        return f"{_HOST}:{self.port + self.nodes + self.workers + 1}"
 
     def history_of(self, number: int) -> str:
         """What node `number` does about the history. One process owns what chdb keeps."""
@@ -62,14 +78,37 @@ class Shape:
             **(secured(self.directory / "kafka" / "secrets", "node") if self.secure else {}),
         }
 
+    def command_of_worker(self, number: int) -> list[str]:
+        """What worker `number` runs."""
+        host, _, port = self.worker_address(number).partition(":")
+        return [*WORKER_COMMAND, "--host", host, "--port", port]
+
+    def environment_of_worker(self, bootstrap: str) -> dict[str, str]:
+        """The environment of a worker beside what every process has. The nodes keep the history."""
+        return {
+            "LEDGER_URL": f"kafka://{bootstrap}",
+            **(secured(self.directory / "kafka" / "secrets", "worker") if self.secure else {}),
+        }
+
     def balancer_nodes(self) -> str:
         """The second file of the load balancer's configuration."""
         servers = [f"    server node-{number} {_HOST}:{self.port + number}" for number in self._numbers]
         return "\n".join(["backend nodes", *servers, ""])
 
+    def prometheus_settings(self, given: str) -> str:
+        """The settings of the containers' Prometheus, `given`, with our own nodes and workers to ask."""
+        nodes = [f"{_HOST}:{self.port + number}" for number in self._numbers]
+        workers = [self.worker_address(number) for number in range(1, self.workers + 1)]
+        for job, targets in (("colony-ledger", nodes), ("colony-ledger-workers", workers)):
+            there = re.compile(rf"(job_name: {job}\n.*?targets: )\[[^\]]*\]", re.DOTALL)
+            given, found = there.subn(rf"\g<1>{json.dumps(targets)}", given)
+            if found != 1:
+                raise ValueError(f"the settings of Prometheus have no job {job} with targets")
+        return given
+
     def on_free_ports(self) -> Shape:
         """The same with ports chosen where 0 was asked for."""
-        return replace(self, port=self.port or _free_ports(self.nodes + 1))
+        return replace(self, port=self.port or _free_ports(2 + self.nodes + self.workers))
 
     def remember(self) -> None:
         """Keep it for the next start and the stop."""

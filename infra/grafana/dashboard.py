@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ _SOURCE = {"type": "prometheus", "uid": "prometheus"}
 _ACROSS = 24
 _HEIGHT = 8
 _RANGE = "[$__rate_interval]"
+_SMALL = re.compile(r"\{\n[^{}]*\n *\}")
+"""An object without others in it."""
 
 
 class _Panel(NamedTuple):
@@ -24,6 +27,10 @@ class _Panel(NamedTuple):
     """PromQL by legend."""
     kind: str = "timeseries"
     width: int = 12
+
+
+def _slowest(metric: str) -> str:
+    return f'max by (colony, function) ({metric}{{quantile="0.95"}})'
 
 
 _PANELS = (
@@ -123,6 +130,49 @@ _PANELS = (
         {"{{instance}}": "colonyledger_archive_lag_seconds"},
     ),
     _Panel(
+        "Workers that run",
+        "1 for each worker that answers Prometheus.",
+        "none",
+        {"{{instance}}": 'up{job="colony-ledger-workers"}'},
+        "stat",
+        8,
+    ),
+    _Panel(
+        "Window lag, facts",
+        "Facts that are told and not yet counted, of each worker's partitions.",
+        "none",
+        {"{{instance}}": "colonyledger_windows_lag_records"},
+        width=8,
+    ),
+    _Panel(
+        "Window lag, time",
+        "For how long the oldest of those facts has waited, at least.",
+        "s",
+        {"{{instance}}": "colonyledger_windows_lag_seconds"},
+        width=8,
+    ),
+    _Panel(
+        "Assignments by function",
+        "Assignments a second in the newest window of time that is over, by colony and function.",
+        "none",
+        {"{{colony}} {{function}}": "sum by (colony, function) (colonyledger_window_rate)"},
+        width=8,
+    ),
+    _Panel(
+        "Time waited, 95th percentile",
+        "From ready to assigned in that window, where it was longest: by colony and function.",
+        "s",
+        {"{{colony}} {{function}}": _slowest("colonyledger_window_wait_seconds")},
+        width=8,
+    ),
+    _Panel(
+        "Time executed, 95th percentile",
+        "From assigned to finished in that window, on the slowest executor: by colony and function.",
+        "s",
+        {"{{colony}} {{function}}": _slowest("colonyledger_window_execution_seconds")},
+        width=8,
+    ),
+    _Panel(
         "Reads not recorded",
         "Entries a second that the reads log did not take.",
         "none",
@@ -155,7 +205,11 @@ def dashboard() -> str:
         "time": {"from": "now-1h", "to": "now"},
         "panels": panels,
     }
-    return json.dumps(whole, indent=1) + "\n"
+    return _SMALL.sub(_on_one_line, json.dumps(whole, indent=1)) + "\n"
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return json.dumps(json.loads(found[0]))
 
 
 def _drawn(number: int, panel: _Panel, left: int, top: int) -> dict[str, Any]:

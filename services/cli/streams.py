@@ -31,7 +31,10 @@ def _group() -> None:
 )
 def worker(
     ledger: Annotated[
-        str, typer.Option(help="kafka://host:port[,host:port][/topic]. Default: LEDGER_URL")
+        str,
+        typer.Option(
+            help="kafka://host:port[,host:port], with /topic if that is not called ledger. Default: LEDGER_URL"
+        ),
     ] = "",
     history: Annotated[
         str,

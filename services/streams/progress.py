@@ -27,14 +27,16 @@ class Progress:
         self._group = group
         self._own = own
         self._asking: asyncio.Task[None] | None = None
-        self._done_at = monotonic()
+        self._goal: dict[TopicPartition, int] = {}
+        """Where the partitions ended at a moment; when all of that is done, a new moment is taken."""
+        self._goal_at = monotonic()
         self.records = 0
         """How many records are left."""
 
     @property
     def seconds(self) -> float:
-        """For how long something has been left; 0 if nothing is."""
-        return monotonic() - self._done_at if self.records else 0.0
+        """For how long the oldest record that is left has been there, at least; 0 if nothing is left."""
+        return monotonic() - self._goal_at if self.records else 0.0
 
     def start(self) -> None:
         """Begin to ask."""
@@ -63,9 +65,10 @@ class Progress:
 
     async def _ask(self, consumer: AIOKafkaConsumer) -> None:
         partitions = [TopicPartition(self._settings.topic, number) for number in self._own()]
+        asked_at = monotonic()
         async with asyncio.timeout(self._settings.timeout_seconds):
             ends = await consumer.end_offsets(partitions) if partitions else {}
-            left = [end - (await consumer.committed(tp) or 0) for tp, end in ends.items()]
-        self.records = sum(left)
-        if not self.records:
-            self._done_at = monotonic()
+            done = {tp: await consumer.committed(tp) or 0 for tp in ends}
+        self.records = sum(max(end - done[tp], 0) for tp, end in ends.items())
+        if all(done.get(tp, end) >= end for tp, end in self._goal.items()):
+            self._goal, self._goal_at = ends, asked_at

@@ -1,8 +1,12 @@
-"""`make cluster`: three brokers, two nodes and a load balancer, started, used, broken and stopped for real."""
+"""`make cluster`: three brokers, two nodes, two workers and a load balancer, started, used, broken and stopped for real.
+
+If Prometheus is installed, it is part of the cluster, and the dashboard's queries are put to it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -11,17 +15,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from colonyledger.wire import AssignProcess, signed
+from colonyledger.wire import AssignProcess, GetProcess, GetWindows, signed
 
 from infra.cluster.shape import Shape
+from infra.grafana.dashboard import DASHBOARD
 from tests.kafka_broker import STARTED_QUICKLY
 from tests.servers import Server, clean_environment
-from tests.services.site import Site, counted, eventually
+from tests.services.site import Refused, Site, counted, eventually
 
 PATIENCE = 900
+UNTIL_SEEN = 300
+"""Seconds after which Prometheus has certainly asked for a window of a minute that is over."""
 
 
 def cluster(*words: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +53,8 @@ class Running:
         self.flags = ("--dir", str(directory))
         printed = self.up().stdout
         self.nodes = re.findall(r"^Node \d +(\S+)", printed, re.MULTILINE)
+        self.workers = re.findall(r"^Worker \d +(\S+)", printed, re.MULTILINE)
+        self.prometheus = re.findall(r"^Prometheus +(http\S+)", printed, re.MULTILINE)
         (self.balancer,) = re.findall(r"^Balancer +(http\S+)", printed, re.MULTILINE)
 
     def up(self) -> subprocess.CompletedProcess[str]:
@@ -67,6 +77,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One cluster for this module."""
+    pytest.importorskip("faust")
     for tool in ("java", "mvn", "haproxy"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed, so the whole cluster cannot be started")
@@ -131,11 +142,78 @@ async def test_a_node_may_go_and_come_back(running: Running) -> None:
     assert {name for name in after if after[name] != before[name]} == {"node-2"}
 
 
+async def test_prometheus_sees_everything(running: Running) -> None:
+    """Every process answers it, every rule can be computed, and every query of the dashboard finds something."""
+    if not running.prometheus:
+        pytest.skip("prometheus is not installed (Debian: prometheus), so no dashboard can be asked for")
+    async with (
+        running.site(running.balancer) as site,
+        httpx.AsyncClient(base_url=f"{running.prometheus[0]}/api/v1/") as prometheus,
+    ):
+
+        async def told(what: str, **parameters: str) -> Any:
+            return (await prometheus.get(what, params=parameters)).raise_for_status().json()["data"]
+
+        async def all_are_up() -> bool:
+            targets = (await told("targets"))["activeTargets"]
+            assert len(targets) == len(running.nodes) + len(running.workers)
+            return all(target["health"] == "up" for target in targets)
+
+        async def missing() -> list[str]:
+            found = [(query, await told("query", query=query)) for query in panel_queries()]
+            return [query for query, answer in found if not answer["result"]]
+
+        await eventually(all_are_up)
+        for group in (await told("rules"))["groups"]:
+            assert {rule["health"] for rule in group["rules"]} <= {"ok", "unknown"}
+        executor = await site.executor()
+        async with asyncio.timeout(UNTIL_SEEN):
+            while await missing():
+                await site.submit()
+                await site.close(executor, await site.assign(executor, timeout=30))
+                with pytest.raises(Refused):
+                    await site.call(site.user, GetProcess(processid="0" * 64))
+                await asyncio.sleep(1)
+
+
+def panel_queries() -> list[str]:
+    """What the dashboard asks for here, where no node has a history."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [query.replace("$__rate_interval", "1m") for query in queries if "_history_" not in query]
+
+
+async def test_a_worker_may_go_and_the_other_one_counts(running: Running) -> None:
+    assert len(running.workers) == 2
+    before = running.pids()
+    os.kill(before["worker-1"], signal.SIGKILL)
+    async with running.site(running.balancer) as site:
+        executor = await site.executor()
+        for _ in range(3):
+            await site.submit()
+            await site.close(executor, await site.assign(executor, timeout=30))
+
+        async def is_counted() -> bool:
+            windows = await site.call(site.user, GetWindows(colonyname=site.name))
+            return sum(window.succeeded for window in windows) == 3
+
+        await eventually(is_counted)
+    assert cluster("status", *running.flags).returncode == 1
+    running.up()
+    after = running.pids()
+    assert cluster("status", *running.flags).returncode == 0
+    assert {name for name in after if after[name] != before[name]} == {"worker-1"}
+    async with httpx.AsyncClient() as http:
+        for url in running.workers:
+            assert "colonyledger_windows_lag_records" in (await http.get(url)).text
+
+
 def test_stopping_leaves_nothing_running(running: Running) -> None:
     pids = running.pids()
+    assert {name.rpartition("-")[0] or name for name in pids} >= {"node", "worker", "balancer"}
     assert cluster("down", *running.flags).returncode == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
-    for url in (*running.nodes, running.balancer):
+    for url in (*running.nodes, *running.workers, running.balancer, *running.prometheus):
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
     assert cluster("down", *running.flags).returncode == 0

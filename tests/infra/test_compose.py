@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ import jsonschema
 import pytest
 import yaml
 
-from infra.cluster.shape import BROKERS, COMMAND, Shape
+from infra.cluster.shape import BROKERS, COMMAND, WORKER_COMMAND, Shape
 from services.archive import open_archive_store
+from services.ledger import KafkaSettings
 from services.ledger.kafka.acls import roles
 from services.ledger.kafka.security import VARIABLES
 from services.node import settings as node_settings
 from services.node.settings import NodeSettings
 from services.node.tls import CERTIFICATE_VARIABLES
+from services.streams.settings import WorkerSettings
 from tests.s3_server import running_s3
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +38,9 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 NODES = {name: service for name, service in SERVICES.items() if service.get("command") == ["server", "start"]}
+WORKERS = {
+    name: service for name, service in SERVICES.items() if service.get("command") == ["streams", "worker"]
+}
 KNOWN = (
     {variable for names in node_settings._VARIABLES.values() for variable in names}
     | {*VARIABLES, *CERTIFICATE_VARIABLES, "LEDGER_HISTORY_FILE"}
@@ -90,6 +96,23 @@ def test_it_holds_no_secret() -> None:
     assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_settings_and_secrets_of_a_service_exist(name: str) -> None:
+    """Every variable of ours is read by somebody, and every secret that is named is there, and none besides."""
+    service = SERVICES[name]
+    given = service.get("environment", {})
+    assert {variable for variable in given if variable.startswith(("LEDGER_", "COLONIES_"))} <= KNOWN
+    mounted = {
+        used if isinstance(used, str) else used.get("target", used["source"])
+        for used in service.get("secrets", [])
+    }
+    told = [*map(str, given.values()), *map(str, service.get("entrypoint", []))]
+    named = {found for text in told for found in re.findall(r"/run/secrets/([\w.-]+)", text)}
+    assert named <= mounted
+    if service.get("build"):
+        assert mounted == named
+
+
 def make_secrets(directory: Path) -> None:
     """Make the secrets in a directory that stands for `infra`."""
     for script in ("secrets/make", "kafka/certificates"):
@@ -126,6 +149,7 @@ def test_the_secrets_are_those_that_are_made(tmp_path: Path) -> None:
 
 def test_nodes_are_told_what_native_ones_are_told(tmp_path: Path) -> None:
     native = Shape(directory=tmp_path, secure=True).environment_of(1, "b:9092").keys()
+    assert len(NODES) == Shape(directory=tmp_path).nodes
     for name, node in NODES.items():
         given = set(node["environment"])
         assert given <= KNOWN, f"{name} has settings that nobody reads: {sorted(given - KNOWN)}"
@@ -140,6 +164,41 @@ def test_nodes_are_told_what_native_ones_are_told(tmp_path: Path) -> None:
         }
         assert node["environment"]["LEDGER_ADVERTISED"] == f"{name}:50080"
         assert [*node["command"]] == [*COMMAND[1:]]
+
+
+def test_workers_are_told_what_native_ones_are_told(tmp_path: Path) -> None:
+    shape = Shape(directory=tmp_path, secure=True)
+    assert len(WORKERS) == shape.workers
+    native = shape.environment_of_worker("b:9092")
+    for worker in WORKERS.values():
+        assert worker["environment"].keys() == native.keys()
+        assert worker["environment"]["LEDGER_KAFKA_USERNAME"] == native["LEDGER_KAFKA_USERNAME"] == "worker"
+        assert worker["environment"]["LEDGER_URL"].count(":9092") == BROKERS
+        assert ["colony", *worker["command"]] == list(WORKER_COMMAND)
+        assert {secret["target"] for secret in worker["secrets"]} == {"ca.pem", "worker.password"}
+
+
+def test_workers_reach_the_brokers_and_are_reached_by_prometheus_only() -> None:
+    for name, worker in WORKERS.items():
+        assert set(worker["networks"]) == {"brokers", "workers"}
+        assert COMPOSE["networks"]["workers"] == {"internal": True}
+        others = {other for other, service in SERVICES.items() if "workers" in service.get("networks", [])}
+        assert others - set(WORKERS) == {"prometheus"}
+        assert "volumes" not in worker, name
+
+
+def test_workers_say_how_they_are_where_they_listen() -> None:
+    """What the image asks by itself is a node's port."""
+    port = WorkerSettings(ledger=KafkaSettings(bootstrap_servers="b:9092")).port
+    for worker in WORKERS.values():
+        assert f"'http://127.0.0.1:{port}/metrics'" in worker["healthcheck"]["test"][-1]
+
+
+def test_the_image_has_what_its_commands_need() -> None:
+    """`colony streams worker` says that it needs an extra of the package."""
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert any(needed.startswith("faust") for needed in package["optional-dependencies"]["streams"])
+    assert re.search(r"colony_ledger-\S*\)?\[streams\]", (ROOT / "Dockerfile").read_text())
 
 
 def test_settings_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
