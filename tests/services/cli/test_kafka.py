@@ -1,4 +1,4 @@
-"""`colony kafka schemas`, against a stand-in for a schema registry: none of them runs without Docker.
+"""`colony kafka schemas`, against a stand-in for a schema registry; tests/infra/test_karapace.py has a real one.
 
 `colony kafka acls` is tested against a real broker in tests/infra/test_secure_kafka.py.
 """
