@@ -153,7 +153,8 @@ def run_replay(
 
 
 async def _replay(data_dir: Path | None, ledger: str, place: str, *, afresh: bool) -> tuple[int, int]:
-    from services.history.engine import HistoryError, open_history  # noqa: PLC0415 (slow to load)
+    from services.history.engine import HistoryError  # noqa: PLC0415 (slow to load)
+    from services.history.opening import open_history  # noqa: PLC0415 (slow to load)
     from services.history.replay import replay  # noqa: PLC0415
 
     with told(HistoryError):
@@ -170,8 +171,9 @@ async def _replay(data_dir: Path | None, ledger: str, place: str, *, afresh: boo
 def _read(place: str, sql: str, parameters: Mapping[str, str], max_rows: int) -> HistoryResult:
     """Ask the history itself."""
     from services.history.asking import ask  # noqa: PLC0415 (slow to load)
-    from services.history.engine import HistoryError, open_history  # noqa: PLC0415
+    from services.history.engine import HistoryError  # noqa: PLC0415
     from services.history.lexing import SqlRefused  # noqa: PLC0415
+    from services.history.opening import open_history  # noqa: PLC0415
     from services.history.scope import Limits  # noqa: PLC0415
 
     if "://" not in place and not Path(place).is_dir():

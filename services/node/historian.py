@@ -7,7 +7,8 @@ import asyncio
 from colonyledger.wire import QueryHistory, QueryServerHistory, payloadtype_of
 
 from services.history.answering import Answering
-from services.history.engine import Engine, HistoryError, open_history
+from services.history.engine import Engine, HistoryError
+from services.history.opening import open_history
 from services.history.sink import HistorySink
 from services.ingress.api import Handler
 from services.ingress.metrics import Metrics

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from services.history.engine import open_history
+from services.history.opening import open_history
 from services.ledger.kafka.ledger import KafkaLedger
 from services.ledger.kafka.topics import ensure_topic
 from services.snapshots import StateBefore, from_nothing, open_store, state_before

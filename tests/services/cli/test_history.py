@@ -12,8 +12,8 @@ import pytest
 from colonyledger.record import Record
 from pyarrow import parquet
 
-from services.history.engine import open_history
 from services.history.named import NamedQuery, named_queries
+from services.history.opening import open_history
 from services.history.replay import replay
 from services.ledger import open_ledger
 from tests.ledgers import Ledgers

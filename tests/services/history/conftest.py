@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.history.engine import Engine, open_history
+from services.history.engine import Engine
+from services.history.opening import open_history
 from tests.projections.world import World
 from tests.services.history.server import Server
 from tests.services.history.story import tell

@@ -14,7 +14,8 @@ from projections.fold import answer
 from projections.registry import REGISTRY
 from projections.turn import View
 from services.history.answering import MAX_ROWS, MAX_WAITING, Answering
-from services.history.engine import Engine, open_history
+from services.history.engine import Engine
+from services.history.opening import open_history
 from tests.projections.world import World, identity
 from tests.services.history.asked import write
 from tests.services.history.server import Server

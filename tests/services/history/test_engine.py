@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from services.history import engine as engine_module
+from services.history import opening as opening_module
 from services.history.asking import ask
-from services.history.engine import HistoryRefused, HistoryUnavailable, open_history
+from services.history.engine import HistoryRefused, HistoryUnavailable
+from services.history.opening import open_history
 from tests.projections.world import World
 from tests.services.history.asked import LIMITS, rows, write
 from tests.services.history.server import Server
 
 HOLD = """
 import sys
-from services.history.engine import open_history
+from services.history.opening import open_history
 engine = open_history(sys.argv[1])
 print("open", flush=True)
 sys.stdin.readline()
@@ -57,7 +58,7 @@ def test_no_chdb_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
         assert name == "chdb"
         return None
 
-    monkeypatch.setattr(engine_module, "find_spec", find_spec)
+    monkeypatch.setattr(opening_module, "find_spec", find_spec)
     with pytest.raises(HistoryRefused, match=r"install colony-ledger\[chdb\]"):
         open_history(tmp_path / "history")
 

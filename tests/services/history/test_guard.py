@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from services.history.asking import ask
-from services.history.engine import Engine, HistoryError, open_history
+from services.history.engine import Engine, HistoryError
 from services.history.guard import checked
 from services.history.lexing import SqlRefused
+from services.history.opening import open_history
 from services.history.tables import views
 from services.history.vocabulary import functions
 from tests.projections.world import World

@@ -8,9 +8,10 @@ import pytest
 from colonyledger.wire import SECOND
 
 from services.history.asking import ask
-from services.history.engine import Engine, open_history
+from services.history.engine import Engine
 from services.history.guard import checked
 from services.history.named import NamedQuery, UnknownQuery, named_queries, named_query
+from services.history.opening import open_history
 from services.history.tables import views
 from tests.projections.world import START, World
 from tests.services.history.asked import LIMITS, rows, write

@@ -18,7 +18,8 @@ from colonyledger.wire import (
 )
 
 from services.history.asking import ask
-from services.history.engine import Engine, HistoryError, open_history
+from services.history.engine import Engine, HistoryError
+from services.history.opening import open_history
 from tests.projections.world import World, identity
 from tests.services.history.asked import LIMITS, rows, write
 from tests.services.history.questions import FAIR, SPYING

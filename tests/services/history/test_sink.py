@@ -15,7 +15,8 @@ from projections.event import Event, Outcome
 from projections.fold import apply
 from projections.state import State
 from projections.system import Rules
-from services.history.engine import Engine, HistoryRefused, open_history
+from services.history.engine import Engine, HistoryRefused
+from services.history.opening import open_history
 from services.history.replay import replay
 from services.history.rows import Batch
 from services.history.sink import HistorySink, SinkOptions, logger

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from colonyledger.wire import GetWindows
 
-from services.history.engine import open_history
+from services.history.opening import open_history
 from services.ledger.kafka.acls import Grant, allow, grants_of
 from services.ledger.opening import kafka_settings
 from tests.kafka_broker import KafkaBroker, running_broker

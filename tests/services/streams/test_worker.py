@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from projections.event import Event
 from services.facts.fact import Fact
 from services.facts.topic import FactsTopic, facts_settings
-from services.history.engine import Engine, open_history
+from services.history.engine import Engine
+from services.history.opening import open_history
 from services.history.replay import replay
 from services.ledger import KafkaLedger, KafkaSettings
 from services.snapshots.making import make_snapshot
