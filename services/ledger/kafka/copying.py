@@ -13,12 +13,13 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.ledger.base import Copied, LedgerRefused, LedgerUnavailable
 from services.ledger.codec import body_fault
-from services.ledger.kafka.consumers import connect_consumer, reason_of
+from services.ledger.kafka.consumers import connect_client, reason_of
 from services.ledger.kafka.ends import Ends
 from services.ledger.kafka.producers import connect_producer, stop_producer
 from services.ledger.kafka.reader import copy
@@ -56,7 +57,9 @@ class TopicTarget:
         settings = replace(settings, partitions=partitions, read_only=False)
         await ensure_copy(settings)
         async with AsyncExitStack() as stack:
-            ends = Ends(await connect_consumer(settings), settings)
+            client = await connect_client(settings)
+            stack.push_async_callback(client.close)
+            ends = Ends(client, settings)
             stack.push_async_callback(ends.stop)
             producer = await connect_producer(settings)
             stack.push_async_callback(stop_producer, producer)
@@ -149,10 +152,11 @@ class TopicTarget:
 class TopicSource:
     """A ledger in a topic, to be copied (`services.ledger.copying.CopySource`)."""
 
-    def __init__(self, settings: KafkaSettings, partitions: int, ends: Ends) -> None:
+    def __init__(self, settings: KafkaSettings, partitions: int, client: AIOKafkaClient) -> None:
         self._settings = settings
         self._partitions = partitions
-        self._ends = ends
+        self._client = client
+        self._ends = Ends(client, settings)
 
     @classmethod
     async def open(cls, settings: KafkaSettings) -> TopicSource:
@@ -164,7 +168,7 @@ class TopicSource:
         """
         settings = replace(settings, read_only=True)
         partitions = await ensure_topic(settings)
-        return cls(settings, partitions, Ends(await connect_consumer(settings), settings))
+        return cls(settings, partitions, await connect_client(settings))
 
     @property
     def partitions(self) -> int:
@@ -194,3 +198,4 @@ class TopicSource:
     async def close(self) -> None:
         """Disconnect."""
         await self._ends.stop()
+        await self._client.close()
