@@ -18,6 +18,7 @@ from aiokafka.errors import (
 
 from services.dispatch.settings import DispatchSettings
 from services.ledger import LedgerUnavailable
+from services.ledger.kafka.producers import stop_producer
 
 __all__ = ["AnswerTooLarge", "Headers", "NotPublished", "Publisher"]
 
@@ -67,11 +68,11 @@ class Publisher:
             async with asyncio.timeout(kafka.timeout_seconds):
                 await producer.start()
         except (KafkaError, TimeoutError) as error:
-            await producer.stop()
+            await stop_producer(producer)
             where = kafka.bootstrap_servers
             raise LedgerUnavailable(f"Kafka at {where}: {str(error) or 'no answer in time'}") from error
         except BaseException:
-            await producer.stop()
+            await stop_producer(producer)
             raise
         self._producer = producer
 
@@ -109,4 +110,4 @@ class Publisher:
         self.give_up()
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await stop_producer(producer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from time import time_ns
 from typing import NamedTuple, TypeVar
@@ -19,6 +18,7 @@ from services.facts.fact import NO_POSITION, Fact, Position
 from services.ledger.base import LedgerUnavailable
 from services.ledger.codec import CodecError
 from services.ledger.kafka.consumers import connect_consumer, reason_of
+from services.ledger.kafka.producers import connect_producer, stop_producer
 from services.ledger.kafka.settings import KafkaSettings
 from services.ledger.kafka.topics import ensure_topic, topic_definitions
 
@@ -27,7 +27,6 @@ __all__ = ["DEFINITION", "FactsTopic", "Published", "facts_settings"]
 DEFINITION = "facts"
 """The section of infra/kafka/topics.toml."""
 
-_FLUSH_SECONDS = 1.0
 _MILLISECOND = 1_000_000
 
 T = TypeVar("T")
@@ -75,24 +74,14 @@ class FactsTopic:
             if self._consumer is None:
                 self._consumer = await connect_consumer(self._settings)
             if self._producer is None:
-                producer = AIOKafkaProducer(**self._settings.producer())
-                try:
-                    async with asyncio.timeout(self._settings.timeout_seconds):
-                        await producer.start()
-                except (KafkaError, TimeoutError) as error:
-                    await _stop(producer)
-                    raise self._unavailable(error) from error
-                except BaseException:
-                    await _stop(producer)
-                    raise
-                self._producer = producer
+                self._producer = await connect_producer(self._settings)
 
     async def disconnect(self) -> None:
         """Give up what is under way and disconnect."""
         producer, self._producer = self._producer, None
         consumer, self._consumer = self._consumer, None
         if producer is not None:
-            await _stop(producer)
+            await stop_producer(producer)
         if consumer is not None:
             await consumer.stop()
 
@@ -114,7 +103,7 @@ class FactsTopic:
         except (KafkaError, TimeoutError) as error:
             if self._producer is producer:
                 self._producer = None
-                await _stop(producer)
+                await stop_producer(producer)
             raise self._unavailable(error) from error
 
     async def published(self, partition: int) -> Published:
@@ -165,16 +154,3 @@ class FactsTopic:
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
         topic, where = self._settings.topic, self._settings.bootstrap_servers
         return LedgerUnavailable(f"topic {topic} of Kafka at {where}: {reason_of(error)}")
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(_FLUSH_SECONDS):
-            await producer.stop()
-    except TimeoutError:
-        # As in the ledger's appender: an idempotent producer flushes for ever while its broker is away.
-        sending = producer._sender.sender_task  # noqa: SLF001
-        sending.cancel()
-        await asyncio.wait([sending], timeout=_FLUSH_SECONDS)
-        with suppress(KafkaError):
-            await producer.client.close()
