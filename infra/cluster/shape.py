@@ -58,6 +58,7 @@ class Shape:
             "LEDGER_DATA_DIR": str(self.directory / f"node-{number}" / "data"),
             "LEDGER_URL": f"kafka://{bootstrap}",
             "LEDGER_HISTORY": self.history_of(number),
+            "LEDGER_ARCHIVE": str(self.directory / "archive"),
             **(secured(self.directory / "kafka" / "secrets", "node") if self.secure else {}),
         }
 

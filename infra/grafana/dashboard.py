@@ -117,6 +117,12 @@ _PANELS = (
         {"{{instance}}": "colonyledger_history_lag_seconds"},
     ),
     _Panel(
+        "Archive lag",
+        "Time since the archive had everything that was acknowledged; 0 when it has it, or none is kept.",
+        "s",
+        {"{{instance}}": "colonyledger_archive_lag_seconds"},
+    ),
+    _Panel(
         "Reads not recorded",
         "Entries a second that the reads log did not take.",
         "none",

@@ -128,8 +128,7 @@ class _Former:
         state = self.states[partition]
         if self._has_ended[partition]:
             return
-        read = self._source.read(partition, state.next_offset)
-        async with aclosing(cast("AsyncGenerator[list[Copied], None]", read)) as batches:
+        async with aclosing(self._source.read(partition, state.next_offset)) as batches:
             async for records in batches:
                 start = state.next_offset
                 for record in records:

@@ -13,7 +13,7 @@ from colonyledger.cli.session import group
 from colonyledger.cli.tables import Table, ident, local_time_ns, moment, number, table, text
 from colonyledger.wire import json_text
 
-from services.cli import epochs, snapshots
+from services.cli import archives, epochs, snapshots
 from services.cli.places import DataDirectory, LedgerPlace, progress_bar, reading, told
 from services.cli.tailing import Line, Tail
 from services.cli.verification import BadRecord, Verified, verify
@@ -22,6 +22,7 @@ __all__ = ["app"]
 
 app = group("Look at the ledger itself: the signed requests that everything else is computed from.")
 snapshots.add_to(app)
+archives.add_to(app)
 epochs.add_to(app)
 
 _FOLDED_AT_MOST = 100_000
@@ -57,7 +58,14 @@ def tail_ledger(
         asyncio.run(_tail(session, count, data_dir, ledger, fold=fold, following=following))
 
 
-@command(app, "verify", examples=["colony ledger verify --data-dir data && echo not one byte was changed"])
+@command(
+    app,
+    "verify",
+    examples=[
+        "colony ledger verify --data-dir data && echo not one byte was changed",
+        "colony ledger verify --ledger s3://bucket/archive",
+    ],
+)
 def verify_ledger(session: Session, *, data_dir: DataDirectory = None, ledger: LedgerPlace = "") -> None:
     """Compute everything again that the ledger claims: digests, signers, order, state. Exit with 1 if it is wrong."""
     with told(BadRecord):

@@ -12,6 +12,7 @@ from colonyledger.errors import ColonyError, ConfigurationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.archive import Archive, ArchiveLedger, is_archive
 from services.ledger import Ledger, LedgerError, open_ledger
 
 __all__ = ["DataDirectory", "LedgerPlace", "history_place", "progress_bar", "reading", "told"]
@@ -28,7 +29,8 @@ DataDirectory = Annotated[
 LedgerPlace = Annotated[
     str,
     typer.Option(
-        help="The ledger: a directory, or kafka://host:port, with /topic if that is not called ledger",
+        help="The ledger: a directory, or kafka://host:port, with /topic if that is not called ledger; "
+        "or an archive of it, in a directory or s3://bucket/prefix",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -56,7 +58,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
 
 @asynccontextmanager
 async def reading(data_dir: Path | None, ledger: str) -> AsyncIterator[Ledger]:
-    """The ledger that the options name, to be read; a server may be writing it.
+    """The ledger that the options name, or an archive as a ledger, to be read; a server may be writing it.
 
     Raises:
         ConfigurationError: neither option is given.
@@ -64,7 +66,11 @@ async def reading(data_dir: Path | None, ledger: str) -> AsyncIterator[Ledger]:
     """
     if not ledger and data_dir is None:
         raise ConfigurationError("Say which ledger: --data-dir DIRECTORY of a server, or --ledger PLACE.")
-    opened = await open_ledger(ledger or Path(data_dir or "") / "ledger", read_only=True)
+    opened: Ledger
+    if ledger and is_archive(ledger):
+        opened = ArchiveLedger(await Archive.open(ledger))
+    else:
+        opened = await open_ledger(ledger or Path(data_dir or "") / "ledger", read_only=True)
     try:
         yield opened
     finally:

@@ -6,7 +6,7 @@ with after a crash. Offsets and bodies are the caller's: what is written is not 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +33,7 @@ class CopySource(Protocol):
             LedgerUnavailable: the ledger cannot be asked.
         """
 
-    def read(self, partition: int, offset: int = 0) -> AsyncIterator[list[Copied]]:
+    def read(self, partition: int, offset: int = 0) -> AsyncGenerator[list[Copied], None]:
         """The records from `offset` up to the end as it is now, in batches, none left out.
 
         Raises:

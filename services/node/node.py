@@ -24,6 +24,7 @@ from services.ingress.ratelimit import RateLimits
 from services.ingress.recorder import Recorder
 from services.ledger import Ledger, LedgerUnavailable
 from services.node import gauges
+from services.node.archiving import Archiving
 from services.node.away import leave_what_is_distrusted, send_away_while_faulty
 from services.node.chosen import chosen_settings
 from services.node.cluster import cluster_of, join, place_of
@@ -97,6 +98,7 @@ class ServerNode:
         self._snapshots = Snapshotting(settings, metrics)
         self._topics = Topics(settings, metrics)
         self._windows = Windows(settings)
+        self._archiving = Archiving(settings, metrics)
         self._tasks: list[asyncio.Task[None]] = []
         gauges.register(metrics, self)
 
@@ -137,6 +139,7 @@ class ServerNode:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._topics.stop()
         await self._windows.stop()
+        await self._archiving.stop()
         if self._membership is not None:
             await self._membership.stop()
         if self._timekeeper is not None:
@@ -205,7 +208,7 @@ class ServerNode:
         historian = self._historian
         if historian is not None:
             await self._insist(lambda: historian.follow(replica, self._snapshots.before(ledger)))
-        self._topics.follow(replica, self._leads, self._snapshots.before(ledger))
+        self._topics.follow(replica, partial(self._leads, "facts"), self._snapshots.before(ledger))
         self._windows.follow(replica)
         writer = SystemWriter(replica, self._identity)
         if sharing:
@@ -224,6 +227,7 @@ class ServerNode:
         self.api = api
         self._is_ready = True
         membership.changed()
+        self._archiving.start(replica, partial(self._leads, "archive"))
         logger.info("ready: %d records are folded", replica.progress[0])
 
     async def _take_share(
@@ -322,12 +326,12 @@ class ServerNode:
         handlers |= NO_HISTORY if self._historian is None else self._historian.handlers
         return Api(recorder, demands, self.metrics, keeper.hear, public, handlers, self.rates, self.forwarder)
 
-    def _leads(self, partition: int) -> bool:
-        """Whether this node publishes the facts of a partition."""
+    def _leads(self, work: str, partition: int) -> bool:
+        """Whether this node does some work that one of all nodes does for a partition."""
         membership, replica = self._membership, self.replica
         if self.api is None or membership is None or replica is None or partition not in replica.served:
             return False
-        return membership.rank(f"facts/{partition}", partition=partition) == 0
+        return membership.rank(f"{work}/{partition}", partition=partition) == 0
 
     def _describe(self) -> Announcement:
         host, port = place_of(self.settings, self.port)

@@ -99,6 +99,10 @@ class NodeSettings:
     """
     snapshot_records: int = 100_000
     """Records of a partition between two snapshots, at least 100; 0 makes none (LEDGER_SNAPSHOT_RECORDS)."""
+    archive: str = ""
+    """Where an archive of the ledger is kept: a directory or `s3://bucket/prefix`; empty keeps none (LEDGER_ARCHIVE)."""
+    archive_seconds: int = 300
+    """How often what is new in the ledger is added to its archive (LEDGER_ARCHIVE_SECONDS)."""
     max_connections: int = 120_000
     """Most connections at one time, those of parked executors and subscribers included; one more gets 503
     (LEDGER_MAX_CONNECTIONS)."""
@@ -126,7 +130,7 @@ class NodeSettings:
         for name, (lowest, highest) in _BOUNDS.items():
             if not lowest <= getattr(self, name) <= highest:
                 raise SettingsError(f"{_called(name)} must be from {lowest} to {highest}")
-        self._check_snapshots()
+        self._check_places()
         self._check_history()
         if self.retention and not self.retention_seconds:
             raise SettingsError(
@@ -163,7 +167,7 @@ class NodeSettings:
                 "use a ClickHouse server"
             )
 
-    def _check_snapshots(self) -> None:
+    def _check_places(self) -> None:
         if 0 < self.snapshot_records < _FEWEST_SNAPSHOT_RECORDS:
             raise SettingsError(
                 f"{_called('snapshot_records')} must be 0 for no snapshots, or at least {_FEWEST_SNAPSHOT_RECORDS}"
@@ -171,6 +175,10 @@ class NodeSettings:
         if "://" in self.snapshots and not self.snapshots.startswith("s3://"):
             raise SettingsError(
                 f"{_called('snapshots')} must be a directory or s3://bucket/prefix, not {self.snapshots!r}"
+            )
+        if "://" in self.archive and not self.archive.startswith("s3://"):
+            raise SettingsError(
+                f"{_called('archive')} must be a directory or s3://bucket/prefix, not {self.archive!r}"
             )
 
     @property
@@ -248,6 +256,8 @@ _VARIABLES = {
     "max_subscriptions": ("LEDGER_MAX_SUBSCRIPTIONS",),
     "snapshots": ("LEDGER_SNAPSHOTS",),
     "snapshot_records": ("LEDGER_SNAPSHOT_RECORDS",),
+    "archive": ("LEDGER_ARCHIVE",),
+    "archive_seconds": ("LEDGER_ARCHIVE_SECONDS",),
     "max_connections": ("LEDGER_MAX_CONNECTIONS",),
     "rate_per_identity": ("LEDGER_RATE_PER_IDENTITY",),
     "rate_burst": ("LEDGER_RATE_BURST",),
@@ -280,6 +290,7 @@ _BOUNDS = {
     "max_subscribers": (0, 1_000_000),
     "max_subscriptions": (1, 100_000),
     "snapshot_records": (0, 10**12),
+    "archive_seconds": (1, 86_400),
     "max_connections": (1, 10_000_000),
     "rate_per_identity": (0, 1_000_000),
     "rate_burst": (0, 10_000_000),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from services.s3 import s3_client
 from services.snapshots.base import SnapshotName, Stored, StoreUnavailable, Write
 
 __all__ = ["S3Store"]
@@ -28,9 +26,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         with self._told():
-            own_server = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
-            config = Config(s3={"addressing_style": "path" if own_server else "auto"})
-            self._client: Any = boto3.client("s3", config=config)
+            self._client = s3_client()
 
     @property
     def place(self) -> str:

@@ -16,16 +16,19 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
 import yaml
 
 from infra.cluster.shape import BROKERS, COMMAND, Shape
+from services.archive import open_archive_store
 from services.ledger.kafka.acls import roles
 from services.ledger.kafka.security import VARIABLES
 from services.node import settings as node_settings
 from services.node.settings import NodeSettings
 from services.node.tls import CERTIFICATE_VARIABLES
+from tests.s3_server import running_s3
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -35,6 +38,7 @@ NODES = {name: service for name, service in SERVICES.items() if service.get("com
 KNOWN = (
     {variable for names in node_settings._VARIABLES.values() for variable in names}
     | {*VARIABLES, *CERTIFICATE_VARIABLES, "LEDGER_HISTORY_FILE"}
+    | {"AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_SHARED_CREDENTIALS_FILE"}
 )  # fmt: skip
 
 
@@ -86,14 +90,19 @@ def test_it_holds_no_secret() -> None:
     assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
 
 
-def test_the_secrets_are_those_that_are_made(tmp_path: Path) -> None:
+def make_secrets(directory: Path) -> None:
+    """Make the secrets in a directory that stands for `infra`."""
     for script in ("secrets/make", "kafka/certificates"):
-        copied = tmp_path / script
+        copied = directory / script
         copied.parent.mkdir(exist_ok=True)
         copied.write_text((ROOT / "infra" / script).read_text())
         copied.chmod(0o755)
-    for _ in range(2):
-        subprocess.run([tmp_path / "secrets" / "make"], check=True, capture_output=True, timeout=60)
+    subprocess.run([directory / "secrets" / "make"], check=True, capture_output=True, timeout=60)
+
+
+def test_the_secrets_are_those_that_are_made(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    make_secrets(tmp_path)
     made = {f"./infra/secrets/{path.name}" for path in (tmp_path / "secrets").iterdir()}
     named = {secret["file"] for secret in COMPOSE["secrets"].values()}
     assert named <= made
@@ -125,6 +134,9 @@ def test_nodes_are_told_what_native_ones_are_told(tmp_path: Path) -> None:
         assert same - {variable.removesuffix("_FILE") for variable in native} == {
             "COLONIES_SERVER_ID",  # natively, --dev says who owns the server
             "LEDGER_RATE_PER_IDENTITY",
+            "AWS_ENDPOINT_URL",  # natively, the archive is a directory
+            "AWS_DEFAULT_REGION",
+            "AWS_SHARED_CREDENTIALS",
         }
         assert node["environment"]["LEDGER_ADVERTISED"] == f"{name}:50080"
         assert [*node["command"]] == [*COMMAND[1:]]
@@ -139,6 +151,34 @@ def test_settings_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         settings = NodeSettings.from_environment(environment)
         assert settings.history.startswith("clickhouse://")
         assert settings.ledger_url.count(":9092") == BROKERS
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_finds_the_archive(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the object store, with the credentials that are made, in the bucket that is made."""
+    make_secrets(tmp_path)
+    node, given = NODES[name], NODES[name]["environment"]
+    store, port = given["AWS_ENDPOINT_URL"].removeprefix("http://").split(":")
+    assert set(node["networks"]) & set(SERVICES[store]["networks"])
+    assert f":{port}" in SERVICES[store]["command"]
+    bucket = given["LEDGER_ARCHIVE"].removeprefix("s3://")
+    assert f"mc mb --ignore-existing store/{bucket} " in SERVICES["s3-bucket"]["entrypoint"][-1]
+    mounted = {f"/run/secrets/{secret['target']}": secret["source"] for secret in node["secrets"]}
+    file = Path(COMPOSE["secrets"][mounted[given["AWS_SHARED_CREDENTIALS_FILE"]]]["file"])
+    for variable in [each for each in os.environ if each.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    with running_s3() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server.address}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", given["AWS_DEFAULT_REGION"])
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "secrets" / file.name))
+        credentials = boto3.Session().get_credentials()
+        assert credentials is not None
+        assert credentials.access_key == SERVICES[store]["environment"]["MINIO_ROOT_USER"]
+        assert credentials.secret_key == (tmp_path / "secrets" / "s3.password").read_text().strip()
+        boto3.client("s3").create_bucket(Bucket=bucket)
+        archive = open_archive_store(given["LEDGER_ARCHIVE"])
+        archive.write("name", b"data")
+        assert archive.read("name") == b"data"
 
 
 def test_brokers_have_the_settings_of_native_ones(tmp_path: Path) -> None:

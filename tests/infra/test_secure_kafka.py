@@ -83,6 +83,34 @@ async def test_an_auditor_may_not_write(secure_broker: KafkaBroker, topic: str) 
         await ledger.start()
 
 
+async def test_an_auditor_archives_and_an_administrator_restores(
+    secure_broker: KafkaBroker, topic: str, start_server: StartServer, tmp_path: Path
+) -> None:
+    where, archive = f"kafka://{secure_broker.bootstrap}/{topic}", str(tmp_path / "archive")
+    server = start_server("--dev", "--ledger", where, **secure_broker.variables("node"))
+    async with Site(server) as site:
+        process = await site.submit()
+        assert server.stop() == 0
+        archived = colony(
+            "ledger", "archive", "--ledger", where, "--to", archive, **secure_broker.variables("auditor")
+        )
+        assert archived.returncode == 0, archived.stderr
+
+        new = f"{topic}-restored"
+        words = ("acls", "node", "auditor", "--topic", new, "--apply", "--brokers", secure_broker.bootstrap)
+        assert colony("kafka", *words, **secure_broker.variables("admin")).returncode == 0
+        restored = f"kafka://{secure_broker.bootstrap}/{new}"
+        restore = ("ledger", "restore", "--from", archive, "--to", restored)
+        refused = colony(*restore, **secure_broker.variables("node"))
+        assert (refused.returncode, "cannot be changed" in refused.stderr) == (1, True), refused
+        done = colony(*restore, **secure_broker.variables("admin"))
+        assert done.returncode == 0, done.stderr
+        again = start_server("--dev", "--ledger", restored, **secure_broker.variables("node"))
+        there = site.beside(again)
+        assert (await there.get(process)).submissiontime == process.submissiontime
+        await there.leave()
+
+
 def test_nobody_gets_in_with_a_wrong_password(secure_broker: KafkaBroker, tmp_path: Path) -> None:
     wrong = "not-the-password-of-node"
     (tmp_path / "password").write_text(wrong)

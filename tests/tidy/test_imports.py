@@ -37,6 +37,7 @@ def test_contracts_are_kept(repository: Repository) -> None:
         ("colonyledger.record", "services.ledger.base"),
         ("projections.queue", "services.ledger.base"),
         ("projections.queue", "a forbidden module of the SDK"),
+        ("services.archive.stores", "services.ingress"),
     ],
 )
 def test_a_broken_contract_is_found(
@@ -48,6 +49,7 @@ def test_a_broken_contract_is_found(
             "colonyledger.record",
             "colonyledger.wire.users",
             "projections.queue",
+            "services.archive.stores",
             "services.ledger.base",
         ]
         folder = tmp_path / target

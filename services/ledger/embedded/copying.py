@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -141,7 +141,7 @@ class DirectorySource:
         tail.end = max(tail.end, durable or 0)
         return tail.end if tail.damage is None else min(tail.end, tail.damage.offset)
 
-    async def read(self, partition: int, offset: int = 0) -> AsyncIterator[list[Copied]]:
+    async def read(self, partition: int, offset: int = 0) -> AsyncGenerator[list[Copied], None]:
         """The records from `offset` up to the end as it is now, in batches of about 1 MiB.
 
         Raises:

@@ -24,7 +24,7 @@ from google_crc32c import extend, value
 
 from services.ledger.codec import BODY_START, MAX_BODY_BYTES
 
-__all__ = ["HEADER_BYTES", "Frame", "Scan", "frame", "hop", "later_frame", "read_frames", "scan"]
+__all__ = ["HEADER_BYTES", "Frame", "Scan", "frame", "hop", "later_frame", "parse", "read_frames", "scan"]
 
 _HEADER = Struct(">IIq")
 HEADER_BYTES = _HEADER.size
@@ -55,7 +55,7 @@ def frame(time: int, body: bytes, *, starts_group: bool) -> bytes:
     return _HEADER.pack(word, extend(value(_CHECKED_HEADER.pack(word, time)), body), time)
 
 
-def _parse(data: bytes) -> list[Frame]:
+def parse(data: bytes) -> list[Frame]:
     """The valid frames that `data` begins with."""
     frames: list[Frame] = []
     start, size = 0, len(data)
@@ -77,12 +77,12 @@ def read_frames(file: int, position: int) -> tuple[bytes, list[Frame]]:
     No frames means that there is no valid frame at `position`.
     """
     data = os.pread(file, _CHUNK_BYTES, position)
-    frames = _parse(data)
+    frames = parse(data)
     if not frames and len(data) == _CHUNK_BYTES:
         length = _HEADER.unpack_from(data)[0] & _LENGTH
         if _CHUNK_BYTES < HEADER_BYTES + length <= HEADER_BYTES + MAX_BODY_BYTES:
             data = os.pread(file, HEADER_BYTES + length, position)
-            frames = _parse(data)
+            frames = parse(data)
     return data, frames
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 
@@ -179,7 +179,7 @@ class TopicSource:
         """
         return await self._ends.of(partition)
 
-    async def read(self, partition: int, offset: int = 0) -> AsyncIterator[list[Copied]]:
+    async def read(self, partition: int, offset: int = 0) -> AsyncGenerator[list[Copied], None]:
         """The records from `offset` up to the end as it is now, in batches of at most 500.
 
         Raises:
