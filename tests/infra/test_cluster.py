@@ -29,7 +29,7 @@ from tests.services.site import Refused, Site, counted, eventually
 
 PATIENCE = 900
 UNTIL_SEEN = 300
-"""Seconds after which Prometheus has certainly asked for a window of a minute that is over."""
+"""Seconds after which a worker has certainly taken over, or Prometheus asked for a minute that is over."""
 
 
 def cluster(*words: str) -> subprocess.CompletedProcess[str]:
@@ -193,11 +193,12 @@ async def test_a_worker_may_go_and_the_other_one_counts(running: Running) -> Non
             await site.submit()
             await site.close(executor, await site.assign(executor, timeout=30))
 
-        async def is_counted() -> bool:
+        async with asyncio.timeout(UNTIL_SEEN):
             windows = await site.call(site.user, GetWindows(colonyname=site.name))
-            return sum(window.succeeded for window in windows) == 3
-
-        await eventually(is_counted)
+            while sum(window.succeeded for window in windows) < 3:
+                await asyncio.sleep(0.5)
+                windows = await site.call(site.user, GetWindows(colonyname=site.name))
+        assert sum(window.succeeded for window in windows) == 3
     assert cluster("status", *running.flags).returncode == 1
     running.up()
     after = running.pids()
