@@ -1,4 +1,4 @@
-"""Measure, print tables, write JSON and pictures, and keep the newest figures in docs/performance.md.
+"""Measure, print tables, write JSON and pictures, and keep the newest figures in docs/.
 
 python -m benchmarks                                       everything but what only runs when it is named
 python -m benchmarks --quick                               the table of servers, roughly, in a minute
@@ -7,7 +7,7 @@ python -m benchmarks --only budget,kafka                   sections by name
 python -m benchmarks --against http://127.0.0.1:50080      another server too, in turns
 python -m benchmarks --only flat --sizes 1e3,1e6           what RPCs cost in a full colony, the fold alone
 python -m benchmarks --only idle                           what executors cost that wait for work
-python -m benchmarks --record                              and write docs/performance.md
+python -m benchmarks --record                              and write docs/performance.md and docs/steady.md
 
 --against may be repeated, with names; the best of the others counts. --processes names the processes of such a
 server and of its store, with all their children: exclusive=1234,1200 (the first is the server, the rest the store).
@@ -94,7 +94,7 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
         help="with start: records to start from",
     )
     add("--json", type=Path, help="write everything here; .cache/benchmarks has it in any case")
-    add("--record", action="store_true", help="write docs/performance.md and its pictures")
+    add("--record", action="store_true", help="write docs/performance.md, docs/steady.md and their pictures")
     arguments = parser.parse_args(words)
     if arguments.kafka is None:
         arguments.kafka = can_run_kafka()

@@ -1,4 +1,4 @@
-"""docs/performance.md and its pictures: the sections that a run writes, between markers, leaving the rest alone."""
+"""The pages with figures and their pictures: the sections that a run writes, between markers, leaving the rest alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["PAGE", "PICTURES", "machine", "record", "replaced"]
+__all__ = ["PAGES", "PICTURES", "machine", "record", "replaced"]
 
 _DOCS = Path(__file__).parent.parent / "docs"
-PAGE = _DOCS / "performance.md"
+PAGES = (_DOCS / "performance.md", _DOCS / "steady.md")
 PICTURES = _DOCS / "pictures"
 
 
@@ -31,12 +31,18 @@ def replaced(page: str, section: str, content: str) -> str:
 
 
 def record(section: str, content: str, command: str, load: float, pictures: Mapping[str, str]) -> None:
-    """Write a section of the page and its pictures, with the command that it is from, the machine, and its load before."""
+    """Write a section and its pictures, with the command that it is from, the machine, and its load before.
+
+    Raises:
+        ValueError: no page has the section's markers.
+    """
     origin = (
         f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} by `{command}` on {machine()}, "
         f"which had a load of {load:.1f} before."
     )
-    PAGE.write_text(replaced(PAGE.read_text("utf-8"), section, f"{origin}\n\n{content}"), "utf-8")
+    marked = [page for page in PAGES if f"<!-- {section}: begin -->" in page.read_text("utf-8")]
+    page = marked[0] if marked else PAGES[0]
+    page.write_text(replaced(page.read_text("utf-8"), section, f"{origin}\n\n{content}"), "utf-8")
     PICTURES.mkdir(exist_ok=True)
     for name, picture in pictures.items():
         (PICTURES / name).write_text(picture, "utf-8")

@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
         "--workers", type=int, default=0, help="processes of the server; 0: what it does unless told"
     )
     parser.add_argument("--json", type=Path, help="write everything here as well")
-    parser.add_argument("--record", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--record", action="store_true", help="write docs/steady.md")
     return parser.parse_args()
 
 
