@@ -32,6 +32,8 @@ async def _archive(ledger: str, place: str, partitions: list[int]) -> list[Archi
 def main() -> None:
     """Archive once; exit with 1 and a line on stderr if that is not possible."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    # The server tells the last line; what a client that was not closed has to say about itself is not the reason.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     os.nice(_NICE)
     ledger, place, partitions = sys.argv[1:]
     try:
