@@ -115,7 +115,8 @@ class Server:
     def wait_until_ready(self) -> None:
         """Wait until it serves RPCs."""
         self.wait_for(_READY)
-        assert self.health() == (200, {"status": "ready"})
+        status, health = self.health()
+        assert (status, health["status"]) == (200, "ready")
         for number in range(len(self._beside), self._companions):
             flags = (*self.flags, "--port", "0")
             directory = self.directory / f"companion-{number}"

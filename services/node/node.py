@@ -352,12 +352,15 @@ class ServerNode:
     def _ready(self) -> Health:
         """RPCs are served. What is not served is said beside it: a load balancer must not take the rest away as well."""
         distrusted = {} if self.replica is None else self.replica.distrusted
-        partitions = self._taking()
-        if not distrusted:
-            return Health(status="ready", **({"partitions": partitions} if partitions else {}))
-        partitions |= {str(partition): reason for partition, reason in sorted(distrusted.items())}
-        reason = "; ".join(distrusted[partition] for partition in sorted(distrusted))
-        return Health(status="ready", degraded=True, reason=reason, partitions=partitions)
+        partitions = self._taking() | {str(number): reason for number, reason in sorted(distrusted.items())}
+        reasons = [distrusted[number] for number in sorted(distrusted)]
+        states = () if self.replica is None else self.replica.states
+        successors = sorted({state.successor for state in states if state.successor is not None})
+        reasons += [f"this ledger is closed and goes on as {successor}" for successor in successors]
+        health = Health(status="ready", **({"partitions": partitions} if partitions else {}))
+        if reasons:
+            health |= {"degraded": True, "reason": "; ".join(reasons)}
+        return health
 
     def _served(self) -> tuple[int, ...]:
         """The partitions that other nodes may forward RPCs for."""

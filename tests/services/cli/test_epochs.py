@@ -212,6 +212,9 @@ async def test_a_ledger_goes_on_in_one_with_more_partitions(place: Place, start:
         assert [await answers(*each) for each in zip(lives, old, strict=True)] == before
         assert await of_the_server(old[0]) == whole
         await nothing_is_done_any_more(place, lives, old)
+        _, health = await asyncio.to_thread(server.health)
+        assert (health["status"], health["degraded"]) == ("ready", True)
+        assert health["reason"] == f"this ledger is closed and goes on as {place.new}"
 
         heir = await asyncio.to_thread(start, "new", "--ledger", place.new, "--history", "chdb")
         new = [beside(stack, site, heir) for site in sites]
