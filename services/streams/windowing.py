@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from tempfile import TemporaryDirectory
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any, cast
 
 import faust
@@ -37,6 +37,9 @@ _FLUSH_SECONDS = 0.5
 """How long facts wait for that, at most."""
 _SESSION_SECONDS = 10.0
 """How long a worker may be silent before its partitions go to others."""
+_STALLED_SECONDS = 120.0
+"""How long facts may wait while none comes before Faust is taken for stuck."""
+_LOOK_SECONDS = 5.0
 _NANOSECONDS = 1_000_000_000
 
 
@@ -51,6 +54,8 @@ class Windowing:
         """The partitions of this worker."""
         self._seen = Positions()
         self._waiting: list[EventT[Any]] = []
+        self._came = monotonic()
+        """When the last fact came."""
         self._storing = asyncio.Lock()
         self._folder = TemporaryDirectory(prefix="colony-windows-")
         """Faust makes folders where it is told to, though nothing is kept in them."""
@@ -77,6 +82,14 @@ class Windowing:
         await self._progress.stop()
         await self._app.stop()
         self._folder.cleanup()
+
+    async def stalled(self) -> None:
+        """Wait until facts have waited for two minutes while none came.
+
+        Faust now and then does not begin again when workers come and go while it brings back its tables.
+        """
+        while min(self._progress.seconds, monotonic() - self._came) < _STALLED_SECONDS:  # noqa: ASYNC110 (it is a clock)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     @property
     def lag(self) -> tuple[int, float]:
@@ -133,6 +146,7 @@ class Windowing:
 
     def _take(self, event: EventT[bytes]) -> None:
         partition = event.message.partition
+        self._came = monotonic()
         try:
             fact = decode(event.value or b"")
         except CodecError as error:
