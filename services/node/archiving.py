@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 import time
 from collections.abc import Callable
 
@@ -15,6 +13,7 @@ from services.archive import Archived
 from services.ingress.metrics import Metrics
 from services.node.settings import NodeSettings
 from services.replica import Replica
+from services.subprocesses import output_of
 
 __all__ = ["Archiving"]
 
@@ -90,23 +89,10 @@ class Archiving:
         self._complete_at = dict.fromkeys(led, began)
 
     async def _run(self, partitions: list[int]) -> list[Archived]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.archive"),
+        told = await output_of(
+            "services.archive",
             *(self._settings.ledger_url, self._settings.archive, ",".join(map(str, partitions))),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
         )
-        try:
-            told, errors = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            lines = errors.decode(errors="replace").strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else f"its process ended with {process.returncode}")
         return msgspec.json.decode(told, type=list[Archived])
 
     def _missing(self, replica: Replica, partition: int) -> int:

@@ -8,9 +8,7 @@ another digest at that offset stops to serve the partition, whoever of the two i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +22,7 @@ from services.replica import Replica, SystemWriter
 from services.snapshots.base import ORIGIN_DIGITS, SnapshotName, SnapshotStore, StoreUnavailable
 from services.snapshots.loading import origin_of
 from services.snapshots.making import Disagreement, Made, checkpoint_in, keep_evidence
+from services.subprocesses import output_of
 
 __all__ = ["KeeperSettings", "SnapshotKeeper"]
 
@@ -179,23 +178,9 @@ class SnapshotKeeper:
             RuntimeError: it failed; the text says why.
         """
         settings = self._settings
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.snapshots"),
-            *(settings.ledger, settings.place, str(partition), str(settings.every)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        told = await output_of(
+            "services.snapshots", *(settings.ledger, settings.place, str(partition), str(settings.every))
         )
-        try:
-            told, errors = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            lines = errors.decode(errors="replace").strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else f"its process ended with {process.returncode}")
         return msgspec.json.decode(told, type=Made | None)
 
     async def _take(self, made: Made) -> None:
