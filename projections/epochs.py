@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from colonyledger.record import RecordKind
 from colonyledger.wire import Empty, Int64, Message, payloadtype_of
 
 from projections.event import Event, Refusal
 from projections.ids import home_of, tag_of
-from projections.messages import read_message
+from projections.messages import system_message
 from projections.registry import REGISTRY, system
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def begin(state: State, event: Event) -> bool:
 
     Before the clock moves, so that what was due meanwhile happens in one partition only.
     """
-    message = _epoch_in(event)
-    if message is None or event.origin >= message.partitions:
+    message = system_message(event, REGISTRY[_EPOCH])
+    if not isinstance(message, Epoch) or event.origin >= message.partitions:
         return False
     state.successor = None
     elsewhere = [
@@ -85,14 +84,3 @@ def is_told(event: Event, colony: str, partitions: int) -> bool:
     if event.record.origin < 0:
         return True
     return event.partition == (home_of(tag_of(colony), partitions) if colony else event.origin)
-
-
-def _epoch_in(event: Event) -> Epoch | None:
-    record = event.record
-    if record.kind is not RecordKind.SYSTEM or record.payloadtype != _EPOCH:
-        return None
-    try:
-        message = event.message or read_message(REGISTRY[_EPOCH], record.payload)
-    except Refusal:
-        return None
-    return message if isinstance(message, Epoch) else None

@@ -7,12 +7,13 @@ from binascii import a2b_base64
 from typing import Any
 
 import msgspec
+from colonyledger.record import RecordKind
 from colonyledger.wire import MalformedJson, Message, decode
 
-from projections.event import Refusal
+from projections.event import Event, Refusal
 from projections.registry import Rpc
 
-__all__ = ["read_message"]
+__all__ = ["read_message", "system_message"]
 
 
 _NAMED_FIRST = b'{"msgtype"'
@@ -43,6 +44,17 @@ def read_message(rpc: Rpc, payload: bytes) -> Message[Any]:
         reason = str(error)
     _check_name(rpc, text)
     raise Refusal(400, f"Failed to {rpc.purpose}, invalid JSON: {reason}")
+
+
+def system_message(event: Event, rpc: Rpc) -> Message[Any] | None:
+    """What a record says if it is this system event; None if it is another one, or cannot be read."""
+    record = event.record
+    if record.kind is not RecordKind.SYSTEM or record.payloadtype != rpc.payloadtype:
+        return None
+    try:
+        return event.message or read_message(rpc, record.payload)
+    except Refusal:
+        return None
 
 
 def _check_name(rpc: Rpc, text: bytes) -> None:

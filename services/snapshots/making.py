@@ -11,14 +11,13 @@ from collections import deque
 from typing import BinaryIO
 
 import msgspec
-from colonyledger.record import RecordKind
-from colonyledger.wire import MalformedJson, payloadtype_of
+from colonyledger.wire import payloadtype_of
 
 from projections.digest import state_digest
-from projections.event import Event, Refusal
+from projections.event import Event
 from projections.fold import apply
 from projections.image import IMAGE_VERSION
-from projections.messages import read_message
+from projections.messages import system_message
 from projections.registry import REGISTRY
 from projections.state import State
 from projections.system import RULES_VERSION, Checkpointed
@@ -71,13 +70,7 @@ class Made(msgspec.Struct, frozen=True):
 
 def checkpoint_in(event: Event) -> Checkpointed | None:
     """The claim that a record makes; None if it is no checkpoint, or one of a node with other rules."""
-    record = event.record
-    if record.kind is not RecordKind.SYSTEM or record.payloadtype != _CHECKPOINT:
-        return None
-    try:
-        message = event.message or read_message(REGISTRY[_CHECKPOINT], record.payload)
-    except (Refusal, MalformedJson):
-        return None
+    message = system_message(event, REGISTRY[_CHECKPOINT])
     return message if isinstance(message, Checkpointed) and message.rules == RULES_VERSION else None
 
 
