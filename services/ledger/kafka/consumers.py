@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from services.ledger.base import LedgerUnavailable
 from services.ledger.kafka.settings import KafkaSettings
 
-__all__ = ["connect_client", "connect_consumer", "reason_of"]
+__all__ = ["connect_client", "connect_consumer", "leader_of", "reason_of"]
 
 
 async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
@@ -51,6 +51,12 @@ async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
         await consumer.stop()
         raise
     return consumer
+
+
+def leader_of(client: AIOKafkaClient, topic: str, partition: int) -> int | None:
+    """The broker that leads a partition, as far as the client knows; None if nobody does."""
+    leader: int | None = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+    return None if leader is None or leader < 0 else leader
 
 
 def reason_of(error: Exception) -> str:

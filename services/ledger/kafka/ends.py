@@ -6,13 +6,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
-from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import KafkaError, NoError, NotLeaderForPartitionError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 
 from services.ledger.base import LedgerUnavailable
-from services.ledger.kafka.consumers import reason_of
+from services.ledger.kafka.consumers import leader_of, reason_of
 from services.ledger.kafka.settings import KafkaSettings
 
 __all__ = ["Ends"]
@@ -111,10 +110,8 @@ class Ends:
         """
         led: defaultdict[int, list[int]] = defaultdict(list)
         for partition in partitions:
-            leader = self._client.cluster.leader_for_partition(
-                TopicPartition(self._settings.topic, partition)
-            )
-            if leader is None or leader < 0:
+            leader = leader_of(self._client, self._settings.topic, partition)
+            if leader is None:
                 raise NotLeaderForPartitionError(f"partition {partition} has no leader")
             led[leader].append(partition)
         answers = [self._ask_leader(leader, numbers) for leader, numbers in led.items()]

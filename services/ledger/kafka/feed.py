@@ -7,13 +7,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from projections.event import Event
 from services.ledger.base import LedgerCorrupt
 from services.ledger.codec import CodecError, decode
+from services.ledger.kafka.consumers import leader_of
 from services.ledger.kafka.ends import Ends
 from services.ledger.kafka.session import Fetched, Session
 from services.ledger.kafka.stamps import time_of
@@ -53,6 +53,8 @@ class Feed:
         self._tails = tails
         self._joined: dict[int, int] = {}
         """The offset that is fetched next, of each partition."""
+        self._leaders: dict[int, int | None] = {}
+        """Who leads the joined partitions; looked up when something changes, not for every request."""
         self._brokers: dict[int, asyncio.Task[None]] = {}
         client.cluster.add_listener(self._ask_leaders)
 
@@ -86,15 +88,13 @@ class Feed:
 
     def _ask_leaders(self, _cluster: object = None) -> None:
         """See to it that every broker is asked that leads a joined partition."""
-        for partition in self._joined:
-            leader = self._leader(partition)
+        self._leaders = {
+            partition: leader_of(self._client, self._topic, partition) for partition in self._joined
+        }
+        for leader in self._leaders.values():
             if leader is not None and leader not in self._brokers:
                 task = asyncio.create_task(self._ask(leader), name=f"fetch-{leader}")
                 self._brokers[leader] = task
-
-    def _leader(self, partition: int) -> int | None:
-        leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
-        return None if leader is None or leader < 0 else leader
 
     async def _ask(self, broker: int) -> None:
         """Fetch from a broker as long as it leads any joined partition."""
@@ -103,7 +103,7 @@ class Feed:
             while wanted := {
                 partition: offset
                 for partition, offset in self._joined.items()
-                if self._tails[partition].damage is None and self._leader(partition) == broker
+                if self._tails[partition].damage is None and self._leaders.get(partition) == broker
             }:
                 try:
                     answer = await self._client.send(broker, session.request(wanted))
