@@ -21,7 +21,7 @@ WORKDIR /build/sdk
 RUN ../tools/bin/python -m hatchling build -t wheel -d /build/wheels
 WORKDIR /build
 RUN VIRTUAL_ENV=/opt/colony tools/bin/uv pip install --no-cache --no-build --compile-bytecode \
-        --constraints requirements.lock wheels/colonyledger-*.whl "$(echo wheels/colony_ledger-*.whl)[streams]"
+        --constraints requirements.lock wheels/colonyledger-*.whl wheels/colony_ledger-*.whl
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="Colony Ledger" org.opencontainers.image.licenses="MIT"

@@ -14,6 +14,8 @@ from services.ledger import LedgerError
 from services.ledger.opening import kafka_settings
 from services.secrets import secret
 from services.snapshots.base import StoreUnavailable
+from services.streams.settings import WorkerSettings
+from services.streams.worker import run
 
 __all__ = ["app"]
 
@@ -59,18 +61,11 @@ def worker(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port for them, 0 for a free one.")] = 50081,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C. Several share the facts among them."""
-    try:
-        from services.streams.settings import WorkerSettings  # noqa: PLC0415 (Faust takes a second to load)
-        from services.streams.worker import run  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        _fail(f"a worker needs Faust ({error}): install colony-ledger[streams]")
-
     where = ledger or os.environ.get("LEDGER_URL", "")
     if not where.startswith("kafka://"):
         _fail("say which ledger on Kafka: --ledger kafka://host:port, or LEDGER_URL")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for chatty in ("aiokafka", "faust", "mode"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
     try:
         kept = history or secret(os.environ, "LEDGER_HISTORY") or "none"
         settings = WorkerSettings(

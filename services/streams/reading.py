@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.ledger.base import LedgerUnavailable
-from services.ledger.kafka.consumers import connect_consumer, reason_of
+from services.ledger.kafka.consumers import connect_consumer, has_read, reason_of
 from services.ledger.kafka.settings import KafkaSettings
 from services.streams.held import HeldWindows
 
@@ -86,7 +86,7 @@ class WindowReader:
                 for record in records:
                     self._take(record.key, record.value, record.offset)
                 await asyncio.sleep(0)
-            self._whole = self._whole or await _has_read(consumer, ends)
+            self._whole = self._whole or await has_read(consumer, ends)
 
     def _take(self, key: bytes | None, value: bytes | None, offset: int) -> None:
         try:
@@ -100,10 +100,3 @@ class WindowReader:
         if self._reason != reason:
             logger.warning("windows cannot be read, trying again: %s", reason)
         self._reason = reason
-
-
-async def _has_read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
-    for partition, end in ends.items():
-        if await consumer.position(partition) < end:
-            return False
-    return True

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 
@@ -64,24 +62,12 @@ async def _run(settings: WorkerSettings) -> None:
         windowing = await _start_windowing(settings, ledger.partitions, undo) if settings.windows else None
         endings: list[asyncio.Future[Any]] = [asyncio.create_task(stopped.wait())]
         endings += [each.failed for each in (historian, windowing) if each is not None]
-        stalled = None if windowing is None else asyncio.create_task(windowing.stalled())
-        endings += [] if stalled is None else [stalled]
         port = await _serve_metrics(settings, WorkerMetrics(windowing, historian), undo)
         logger.info("working: metrics at http://%s:%d/metrics", settings.host, port)
         done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
-        if stalled in done:
-            _start_anew()
-        for waiting in (endings[0], stalled):
-            if waiting is not None:
-                waiting.cancel()
+        endings[0].cancel()
         for each in done:
             each.result()
-
-
-def _start_anew() -> NoReturn:
-    """Become the same program from its beginning: what is stuck cannot be stopped, and nothing is lost."""
-    logger.warning("facts wait and none comes: starting anew")
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (it is this program)
 
 
 async def _start_historian(settings: WorkerSettings, ledger: KafkaLedger, undo: AsyncExitStack) -> Historian:
@@ -105,7 +91,7 @@ async def _start_windowing(settings: WorkerSettings, partitions: int, undo: Asyn
         await ensure_topic(replace(topic, partitions=partitions))
     windowing = Windowing(settings, partitions)
     undo.push_async_callback(windowing.stop)
-    await windowing.start()
+    windowing.start()
     return windowing
 
 

@@ -77,7 +77,6 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One cluster for this module."""
-    pytest.importorskip("faust")
     for tool in ("java", "mvn", "haproxy"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed, so the whole cluster cannot be started")

@@ -12,7 +12,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -192,13 +191,6 @@ def test_workers_say_how_they_are_where_they_listen() -> None:
     port = WorkerSettings(ledger=KafkaSettings(bootstrap_servers="b:9092")).port
     for worker in WORKERS.values():
         assert f"'http://127.0.0.1:{port}/metrics'" in worker["healthcheck"]["test"][-1]
-
-
-def test_the_image_has_what_its_commands_need() -> None:
-    """`colony streams worker` says that it needs an extra of the package."""
-    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert any(needed.startswith("faust") for needed in package["optional-dependencies"]["streams"])
-    assert re.search(r"colony_ledger-\S*\)?\[streams\]", (ROOT / "Dockerfile").read_text())
 
 
 def test_settings_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

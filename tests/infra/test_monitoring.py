@@ -78,7 +78,6 @@ async def exported(start_server: StartServer) -> dict[str, set[str]]:
 @pytest.fixture
 async def exported_by_worker(kafka_broker: KafkaBroker, start_server: StartServer) -> dict[str, set[str]]:
     """The same of a real worker, when a window is over in which it counted something."""
-    pytest.importorskip("faust")
     ledger = f"kafka://{kafka_broker.bootstrap}/{uuid4().hex}"
     await make_small(kafka_settings(ledger))
     server = await asyncio.to_thread(start_server, "--dev", "--ledger", ledger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError
 from services.ledger.base import LedgerUnavailable
 from services.ledger.kafka.settings import KafkaSettings
 
-__all__ = ["connect_client", "connect_consumer", "leader_of", "reason_of"]
+__all__ = ["connect_client", "connect_consumer", "has_read", "leader_of", "reason_of"]
 
 
 async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
@@ -51,6 +52,14 @@ async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
         await consumer.stop()
         raise
     return consumer
+
+
+async def has_read(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    """Whether a consumer has come to where partitions ended once."""
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return False
+    return True
 
 
 def leader_of(client: AIOKafkaClient, topic: str, partition: int) -> int | None:

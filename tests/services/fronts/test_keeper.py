@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from socket import socket
 
 import pytest
@@ -19,6 +18,7 @@ from services.ingress.app import Health
 from services.ingress.load import Load
 from services.node.listening import listening
 from services.node.settings import NodeSettings
+from tests.processes import children_of
 from tests.services.site import PATIENCE, eventually
 
 
@@ -46,12 +46,6 @@ def hall() -> Hall:
     return Hall(Starting(), Load(10), lambda _: asyncio.Protocol(), set(), set())
 
 
-def children() -> list[int]:
-    """The processes that this one has started."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-
-
 @pytest.mark.parametrize(
     ("program", "said"), [("/bin/false", "ended with code 1"), ("/nowhere/python", "cannot be started: .*")]
 )
@@ -73,11 +67,11 @@ async def test_one_that_cannot_be_started_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before = set(children())
+    before = set(children_of(os.getpid()))
     fronts = Fronts(NodeSettings(), sockets, [], hall)
     await fronts.start()
     assert fronts.running == 2
-    (doomed, other) = set(children()) - before
+    (doomed, other) = set(children_of(os.getpid())) - before
 
     async def attempts_fail() -> bool:
         return sum("cannot be started" in line for line in caplog.messages) > 1
@@ -91,11 +85,11 @@ async def test_one_that_cannot_be_started_for_a_while(
         await eventually(attempts_fail)
         assert fronts.running == 1
     await eventually(both_run)
-    assert other in children()
+    assert other in children_of(os.getpid())
     reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
     writer.write(b"POST /api HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
     assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 503 Service Unavailable\r\n"
     writer.close()
     await fronts.stop()
-    assert not set(children()) - before
+    assert not set(children_of(os.getpid())) - before
     assert not hall.connections

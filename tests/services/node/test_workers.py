@@ -35,6 +35,7 @@ from colonyledger.wire import (
 from websockets.asyncio.client import connect
 
 from tests.conftest import StartServer
+from tests.processes import children_of
 from tests.servers import Server
 from tests.services.site import Refused, Site, client_of, counted, error_in, eventually, reply_in
 
@@ -44,9 +45,7 @@ STOPPING = (503, "The server is stopping; ask again")
 
 def fronts(server: Server) -> list[int]:
     """The processes that a server has started and that live."""
-    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
-    pids = sorted(int(pid) for task in tasks for pid in (task / "children").read_text().split())
-    return [pid for pid in pids if is_alive(pid)]
+    return [pid for pid in children_of(server.process.pid) if is_alive(pid)]
 
 
 def is_alive(pid: int) -> bool:

@@ -21,8 +21,6 @@ from tests.services.site import Refused, Site, eventually
 from tests.services.streams.test_served import make_small, totals, work
 from tests.services.streams.workers import WorkerProcess
 
-pytest.importorskip("faust")
-
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:

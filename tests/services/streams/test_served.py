@@ -140,7 +140,6 @@ async def place(kafka_broker: KafkaBroker) -> str:
 @pytest.fixture
 def start_worker(place: str) -> Iterator[StartWorker]:
     """Starts workers over the test's ledger; all are gone at its end."""
-    pytest.importorskip("faust")
     started: list[WorkerProcess] = []
 
     def start() -> WorkerProcess:

@@ -31,8 +31,6 @@ from tests.services.streams.expected import windows_of
 from tests.services.streams.test_counting import FOR_EVER, agrees
 from tests.services.streams.workers import WorkerProcess
 
-pytest.importorskip("faust")
-
 PARTITIONS = 2
 KEPT = str(FOR_EVER)
 
@@ -149,7 +147,10 @@ async def check(settings: KafkaSettings, facts: Facts, seconds: int = 60) -> Non
     expected = windows_of(facts.all, seconds)
     found = await windows_in(settings)
     assert set(found) == set(expected)
-    assert all(agrees(window, expected[key]) for key, window in found.items())
+    wrong = {
+        key: (window, expected[key]) for key, window in found.items() if not agrees(window, expected[key])
+    }
+    assert not wrong
 
 
 async def test_windows_hold_the_right_numbers_and_a_worker_stops_when_told(
@@ -199,6 +200,28 @@ async def test_a_second_worker_takes_a_share_and_gives_it_back(
     await second.until_done("windows")
     assert await asyncio.to_thread(first.stop) == 0
     await facts.send(1.0)
+    await asyncio.to_thread(start_worker)
+    await counted(facts)
+    await facts.close()
+    await check(ledger_topic, facts)
+
+
+async def test_workers_that_come_and_go_count_everything_once(
+    ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, seed: int
+) -> None:
+    """Killed, stopped or started at any moment, while others count or read what is stored."""
+    await ledger.close()
+    chance = random.Random(seed)
+    facts = Facts(ledger_topic, seed, 3000)
+    working: list[WorkerProcess] = []
+    for step in range(1, 9):
+        await facts.send(step / 8)
+        if not working or (len(working) < 3 and chance.random() < 0.5):
+            working.append(await asyncio.to_thread(start_worker))
+        else:
+            leaving = working.pop(chance.randrange(len(working)))
+            await asyncio.to_thread(chance.choice((leaving.stop, leaving.kill)))
+        await asyncio.sleep(chance.uniform(0, 1))
     await asyncio.to_thread(start_worker)
     await counted(facts)
     await facts.close()
