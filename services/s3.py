@@ -1,14 +1,35 @@
-"""A client of S3, as all parts of a server get it: credentials and endpoint come from the environment."""
+"""Places in S3, as all parts of a server reach them: credentials and endpoint come from the environment."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import boto3
 from botocore.config import Config
 
-__all__ = ["s3_client"]
+__all__ = ["S3Place", "s3_client"]
+
+
+class S3Place(NamedTuple):
+    """Where objects have their names below a prefix of a bucket."""
+
+    bucket: str
+    prefix: str
+    """Empty, or ending with a slash."""
+
+    @classmethod
+    def of(cls, bucket: str, prefix: str) -> Self:
+        """The place below a prefix that somebody wrote."""
+        return cls(bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
+
+    def at(self, name: str) -> dict[str, str]:
+        """The arguments by which a client names an object."""
+        return {"Bucket": self.bucket, "Key": self.prefix + name}
+
+    def __str__(self) -> str:
+        """The place as a URL."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
 
 def s3_client() -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.ledger import LedgerUnavailable
-from services.s3 import s3_client
+from services.s3 import S3Place, s3_client
 
 __all__ = ["BucketArchive"]
 
@@ -24,21 +24,20 @@ class BucketArchive:
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
-        self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._place = S3Place.of(bucket, prefix)
         with self._told():
             self._client: Any = s3_client()
 
     @property
     def place(self) -> str:
         """Bucket and prefix."""
-        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        return str(self._place)
 
     def read(self, name: str) -> bytes | None:
         """An object; None if it is not there."""
         with self._told():
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+                answer = self._client.get_object(**self._place.at(name))
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") in _MISSING:
                     return None
@@ -50,7 +49,7 @@ class BucketArchive:
     def write(self, name: str, data: bytes) -> None:
         """Put an object."""
         with self._told():
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data)
+            self._client.put_object(**self._place.at(name), Body=data)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine, MutableSet
 from typing import Any, NamedTuple, cast
 
 from services.fronts.frames import Kind, Reader, answer_frame, frame, read_refused, read_signed
+from services.fronts.outbox import Outbox
 from services.ingress.app import Node, not_ready
 from services.ingress.load import Load, Work
 from services.ingress.response import OVERLOADED, Response
 
 __all__ = ["Answering", "Hall"]
-
 
 _AT_ONCE = 32
 """Parts of frames, 16 answers, that are written before the turn of the loop is over, so that the front need not wait."""
@@ -33,14 +33,13 @@ class Hall(NamedTuple):
 
 
 class Answering(asyncio.Protocol):
-    """The link to one front. What one turn of the loop has to say goes out in few writes."""
+    """The link to one front."""
 
     def __init__(self, hall: Hall, on_listening: Callable[[], None]) -> None:
         self._hall = hall
         self._on_listening = on_listening
         self._loop = asyncio.get_running_loop()
         self._frames = Reader()
-        self._said: list[bytes] = []
         self._clients: dict[int, _Client] = {}
         self.requests = 0
         """How many requests came."""
@@ -50,7 +49,7 @@ class Answering(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The link is there."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(0)  # to write at once
+        self._say = Outbox(self._transport, _AT_ONCE).say
         self._hall.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -124,18 +123,6 @@ class Answering(asyncio.Protocol):
             self._hall.tasks.discard(client.task)
         del self._clients[client.request]
         self._say(answer_frame(client.request, response))
-
-    def _say(self, parts: tuple[bytes, ...]) -> None:
-        if not self._said:
-            self._loop.call_soon(self._write)
-        self._said += parts
-        if len(self._said) >= _AT_ONCE:
-            self._write()
-
-    def _write(self) -> None:
-        if self._said and not self._transport.is_closing():
-            self._transport.write(b"".join(self._said))
-        self._said.clear()
 
 
 class _Client:

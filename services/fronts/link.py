@@ -9,6 +9,7 @@ from typing import Any, cast
 from projections.event import Refusal
 from services.fronts.board import Board
 from services.fronts.frames import Kind, Reader, frame, read_answer, refused_frame, signed_frame
+from services.fronts.outbox import Outbox
 from services.ingress.door import Door
 from services.ingress.envelopes import Signed
 
@@ -21,17 +22,15 @@ _AT_ONCE = 24
 
 
 class Link(asyncio.Protocol):
-    """The link. What one turn of the loop has to say goes out in few writes, as each costs as much as a request.
+    """The link.
 
     What waits to be written is bounded by the requests in work, of which a front and its owner each have a limit.
     """
 
     def __init__(self, on_stop: Callable[[], None], on_lost: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
         self._on_stop = on_stop
         self._on_lost = on_lost
         self._frames = Reader()
-        self._said: list[bytes] = []
         self._last = 0
         self._asked: dict[int, Door] = {}
         """The clients that wait for answers, by request."""
@@ -40,8 +39,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The owner is there."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(0)  # to write at once
+        self._say = Outbox(cast("asyncio.Transport", transport), _AT_ONCE).say
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The owner is gone."""
@@ -88,18 +86,6 @@ class Link(asyncio.Protocol):
         self._last = self._numbers[client] = number
         self._asked[number] = client
         return number
-
-    def _say(self, parts: tuple[bytes, ...]) -> None:
-        if not self._said:
-            self._loop.call_soon(self._write)
-        self._said += parts
-        if len(self._said) >= _AT_ONCE:
-            self._write()
-
-    def _write(self) -> None:
-        if self._said:
-            self._transport.write(b"".join(self._said))
-            self._said.clear()
 
 
 class Clients(MutableSet[Any]):

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.s3 import s3_client
+from services.s3 import S3Place, s3_client
 from services.snapshots.base import SnapshotName, Stored, StoreUnavailable, Write
 
 __all__ = ["S3Store"]
@@ -23,15 +23,14 @@ class S3Store:
     """
 
     def __init__(self, bucket: str, prefix: str) -> None:
-        self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._place = S3Place.of(bucket, prefix)
         with self._told():
             self._client = s3_client()
 
     @property
     def place(self) -> str:
         """Bucket and prefix."""
-        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+        return str(self._place)
 
     def list(self, partition: int | None = None) -> list[Stored]:
         """The snapshots that are there, newest position first."""
@@ -39,9 +38,9 @@ class S3Store:
         found = []
         with self._told():
             pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + within):
+            for page in pages.paginate(Bucket=self._place.bucket, Prefix=self._place.prefix + within):
                 for entry in page.get("Contents", ()):
-                    name = SnapshotName.read(entry["Key"].removeprefix(self._prefix))
+                    name = SnapshotName.read(entry["Key"].removeprefix(self._place.prefix))
                     if name is not None:
                         found.append(Stored(name, entry["Size"], entry["LastModified"].timestamp()))
         return sorted(found, key=lambda each: each.name[1:], reverse=True)
@@ -50,7 +49,7 @@ class S3Store:
     def open(self, name: SnapshotName) -> Iterator[BinaryIO]:
         """A snapshot, to be read."""
         with self._told():
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name.path)
+            answer = self._client.get_object(**self._place.at(name.path))
             with closing(answer["Body"]) as body:
                 yield cast("BinaryIO", body)
 
@@ -63,26 +62,23 @@ class S3Store:
             draft.seek(0)
             check(draft)
             draft.seek(0)
-            self._client.upload_fileobj(draft, self._bucket, self._prefix + name.path)
+            self._client.upload_fileobj(draft, **self._place.at(name.path))
         return size
 
     def remove(self, name: SnapshotName) -> None:
         """Let one go."""
         with self._told():
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name.path)
+            self._client.delete_object(**self._place.at(name.path))
 
     def keep(self, name: SnapshotName) -> str:
         """Copy one to the prefix `evidence`."""
-        source = {"Bucket": self._bucket, "Key": self._prefix + name.path}
         with self._told():
-            self._client.copy(source, self._bucket, f"{self._prefix}evidence/{name.path}")
-        return f"s3://{self._bucket}/{self._prefix}evidence"
+            self._client.copy(self._place.at(name.path), **self._place.at(f"evidence/{name.path}"))
+        return f"{self._place}/evidence"
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except (BotoCoreError, ClientError, OSError) as error:
-            raise StoreUnavailable(
-                f"the snapshots in s3://{self._bucket}/{self._prefix} cannot be used: {error}"
-            ) from error
+            raise StoreUnavailable(f"the snapshots in {self._place} cannot be used: {error}") from error

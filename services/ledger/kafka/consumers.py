@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError
 from services.ledger.base import LedgerUnavailable
 from services.ledger.kafka.settings import KafkaSettings
 
-__all__ = ["connect_client", "connect_consumer", "has_read", "leader_of", "reason_of"]
+__all__ = ["connect_client", "connect_consumer", "connecting", "has_read", "leader_of", "reason_of"]
 
 
 async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
@@ -22,16 +23,9 @@ async def connect_client(settings: KafkaSettings) -> AIOKafkaClient:
         LedgerUnavailable: the brokers do not answer in time.
     """
     client = AIOKafkaClient(**settings.client())
-    try:
-        async with asyncio.timeout(settings.timeout_seconds):
-            await client.bootstrap()
-            await client.set_topics([settings.topic])
-    except (KafkaError, TimeoutError) as error:
-        await client.close()
-        raise LedgerUnavailable(f"Kafka at {settings.bootstrap_servers}: {reason_of(error)}") from error
-    except BaseException:
-        await client.close()
-        raise
+    async with connecting(settings, client.close):
+        await client.bootstrap()
+        await client.set_topics([settings.topic])
     return client
 
 
@@ -42,16 +36,27 @@ async def connect_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
         LedgerUnavailable: the brokers do not answer in time.
     """
     consumer = AIOKafkaConsumer(**settings.consumer())
+    async with connecting(settings, consumer.stop):
+        await consumer.start()
+    return consumer
+
+
+@asynccontextmanager
+async def connecting(settings: KafkaSettings, undo: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """What is done within must be done in time; `undo` closes what was opened if it is not.
+
+    Raises:
+        LedgerUnavailable: the brokers do not answer in time.
+    """
     try:
         async with asyncio.timeout(settings.timeout_seconds):
-            await consumer.start()
+            yield
     except (KafkaError, TimeoutError) as error:
-        await consumer.stop()
+        await undo()
         raise LedgerUnavailable(f"Kafka at {settings.bootstrap_servers}: {reason_of(error)}") from error
     except BaseException:
-        await consumer.stop()
+        await undo()
         raise
-    return consumer
 
 
 async def has_read(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from services.ledger.base import LedgerUnavailable
-from services.ledger.kafka.consumers import reason_of
+from services.ledger.kafka.consumers import connecting
 from services.ledger.kafka.settings import KafkaSettings
 
 __all__ = ["connect_producer", "stop_producer"]
@@ -25,15 +25,8 @@ async def connect_producer(settings: KafkaSettings) -> AIOKafkaProducer:
         LedgerUnavailable: the brokers do not answer in time.
     """
     producer = AIOKafkaProducer(**settings.producer())
-    try:
-        async with asyncio.timeout(settings.timeout_seconds):
-            await producer.start()
-    except (KafkaError, TimeoutError) as error:
-        await stop_producer(producer)
-        raise LedgerUnavailable(f"Kafka at {settings.bootstrap_servers}: {reason_of(error)}") from error
-    except BaseException:
-        await stop_producer(producer)
-        raise
+    async with connecting(settings, partial(stop_producer, producer)):
+        await producer.start()
     return producer
 
 
