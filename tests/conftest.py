@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say what the options and markers are, and refuse what cannot be."""
+    # What a shell starts in the background ignores Ctrl-C, and so would every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "embedded(reason): is about the embedded ledger; skipped on another")
     if config.getoption("--nodes") > 1 and config.getoption("--ledger") != "kafka":
         raise pytest.UsageError("--nodes: several servers need a ledger that they can share: --ledger kafka")

@@ -1,11 +1,17 @@
-"""Processes that a process has started."""
+"""Processes that tests start, or that those have started."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 
-__all__ = ["children_of"]
+__all__ = ["children_of", "killed_when_late"]
+
+_PATIENCE = 60.0
+"""Seconds."""
 
 
 def children_of(pid: int) -> list[int]:
@@ -16,3 +22,14 @@ def children_of(pid: int) -> list[int]:
         with suppress(FileNotFoundError, ProcessLookupError):
             found += map(int, (task / "children").read_text().split())
     return sorted(found)
+
+
+@contextmanager
+def killed_when_late(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Whoever reads what the process says does so for a minute at most."""
+    timer = Timer(_PATIENCE, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from colonyledger import SyncClient, function_spec
@@ -18,6 +17,7 @@ from colonyledger.wire import ProcessState
 from services.node.dev import COLONY, USER
 from tests.clients.python_program import PATIENCE, run, variables
 from tests.ledgers import Ledgers
+from tests.processes import killed_when_late
 from tests.s3_server import S3Server
 from tests.servers import Server
 
@@ -102,7 +102,6 @@ def executor(examples: Path, name: str, environment: dict[str, str]) -> Iterator
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_hear_interrupts,  # noqa: PLW1509 (it does nothing that a thread could hold up)
     )
     assert process.stdout is not None
     try:
@@ -118,22 +117,6 @@ def executor(examples: Path, name: str, environment: dict[str, str]) -> Iterator
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-def _hear_interrupts() -> None:
-    """What a shell runs in the background ignores SIGINT, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@contextmanager
-def killed_when_late(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Whoever reads what the process says does so for PATIENCE seconds at most."""
-    timer = Timer(PATIENCE, process.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @pytest.fixture

@@ -120,6 +120,7 @@ def test_submit_by_options(colony: Colony, executor: str) -> None:
     assert (spec["priority"], spec["maxexectime"], spec["maxretries"]) == (2, 5, -1)
 
 
+@pytest.mark.embedded("workers count on Kafka, tests/services/streams")
 def test_how_often_functions_are_called(colony: Colony, executor: str) -> None:
     for number in ("2", "3"):
         colony("function", "exec", "--func", "square", "--args", number, "--targettype", executor, "--wait")

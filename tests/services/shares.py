@@ -45,7 +45,7 @@ async def make_ledger(broker: KafkaBroker) -> str:
 
 
 def fair_ports(nodes: int, replicas: int) -> list[int]:
-    """Free ports for nodes of this machine such that each has a share of the partitions, whoever of them runs."""
+    """Free ports for nodes of this machine such that each holds some partitions, and none of them all if it need not."""
     while True:
         with ExitStack() as stack:
             sockets = [stack.enter_context(socket.socket()) for _ in range(nodes)]
@@ -56,7 +56,8 @@ def fair_ports(nodes: int, replicas: int) -> list[int]:
         held = Counter(
             place for partition in range(PARTITIONS) for place in holders(partition, places, replicas)
         )
-        if len(held) == nodes:
+        most = PARTITIONS - (replicas < nodes)
+        if len(held) == nodes and max(held.values()) <= most:
             return ports
 
 
@@ -73,18 +74,17 @@ async def served_by(server: Server) -> dict[int, int]:
 
 
 async def until_shared(servers: list[Server], replicas: int) -> dict[str, set[int]]:
-    """Wait until each partition is served by so many nodes; who serves what then, by URL."""
-    shares: dict[str, set[int]] = {}
+    """Wait until each node serves its share and nothing else; who serves what then, by URL."""
+    places = {server.url: f"127.0.0.1:{server.port}" for server in servers}
+    shares = {
+        url: {number for number in range(PARTITIONS) if place in holders(number, places.values(), replicas)}
+        for url, place in places.items()
+    }
 
-    async def is_shared() -> bool:
-        nonlocal shares
-        shares = {server.url: set(await served_by(server)) for server in servers}
-        return all(
-            sum(number in share for share in shares.values()) == min(replicas, len(servers))
-            for number in range(PARTITIONS)
-        )
+    async def are_served() -> bool:
+        return all([set(await served_by(server)) == shares[server.url] for server in servers])
 
-    await eventually(is_shared)
+    await eventually(are_served)
     return shares
 
 

@@ -103,9 +103,7 @@ async def test_every_process_answers_and_is_counted(site: Site) -> None:
 
 
 def test_the_servers_secrets_stay_with_the_owner(start_server: StartServer) -> None:
-    server = start_server(
-        "--dev", "--workers", "2", LEDGER_KAFKA_PASSWORD="hushed", AWS_S3_SECRETKEY="hushed"
-    )
+    server = start_server("--dev", "--workers", "2", LEDGER_PASSWORD="hushed", AWS_S3_SECRETKEY="hushed")
     for pid in fronts(server):
         assert b"hushed" not in Path(f"/proc/{pid}/environ").read_bytes()
 
@@ -399,6 +397,7 @@ async def test_an_address_of_the_next_generation(start_server: StartServer) -> N
         await site.submit()
 
 
+@pytest.mark.embedded("two servers want the same directory")
 def test_a_server_that_cannot_start(start_server: StartServer) -> None:
     first = start_server("--dev")
     with pytest.raises(AssertionError, match="already in use by process"):
