@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from asyncio import CancelledError, to_thread
+from asyncio import CancelledError, sleep, to_thread
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -350,9 +350,14 @@ class Api:
 
     async def _command(self, signed: Signed, message: Message[Any], partition: int) -> bytes:
         answer = self._recorder.command(signed, message, partition)
+        is_foreseen = False
         if isinstance(message, SubmitFunctionSpec) and message.spec is not None:
-            self._demands.foresee(partition, message.spec)
+            is_foreseen = self._demands.foresee(partition, message.spec)
         done = await answer
+        if is_foreseen:
+            # The executor has waited for longer, and is told first: in two turns of the loop its answer is written.
+            await sleep(0)
+            await sleep(0)
         if done.refusal is not None:
             raise done.refusal
         return done.reply

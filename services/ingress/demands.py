@@ -128,8 +128,10 @@ class Demands:
             self._park(line, demand)
         return demand
 
-    def foresee(self, partition: int, spec: FunctionSpec) -> None:
+    def foresee(self, partition: int, spec: FunctionSpec) -> bool:
         """Have a demand recorded right behind the submit of what it waits for, which is on its way to the ledger.
+
+        Gives whether there is one.
 
         Both become durable together, so the executor has its process one sync earlier. If the submit is refused
         after all, or another demand gets the process, that is a lost race. Where other nodes' executors may wait,
@@ -137,18 +139,20 @@ class Demands:
         """
         line = self._lines.get((spec.conditions.colonyname, spec.conditions.executortype))
         if line is None or not line.parked or self._replica.ledger.is_shared:
-            return
+            return False
         colony = self._replica.states[partition].colonies.get(spec.conditions.colonyname)
         if colony is None or colony.paused:
-            return
+            return False
         try:
             _, needs = read_spec(spec, colony.record.name, in_workflow=False)
         except Refusal:
-            return
+            return False
         demand = line.first_that_fits(needs)
-        if demand is not None:
-            self._unpark(line, demand)
-            self._record(line, demand)
+        if demand is None:
+            return False
+        self._unpark(line, demand)
+        self._record(line, demand)
+        return True
 
     def waiting(self) -> list[tuple[int, Executor]]:
         """The partitions and records of the executors that are parked."""
