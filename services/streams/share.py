@@ -111,8 +111,8 @@ class Share(ConsumerRebalanceListener):  # type: ignore[misc]
             self._held |= missing
 
     def _take(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        if records:
-            self._since = self._since if self._waiting else monotonic()
+        if not self._waiting:
+            self._since = monotonic()
         for tp, some in records.items():
             for record in some:
                 try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
@@ -153,79 +154,79 @@ async def check(settings: KafkaSettings, facts: Facts, seconds: int = 60) -> Non
     assert not wrong
 
 
+@asynccontextmanager
+async def counted_rightly(
+    ledger: KafkaLedger, settings: KafkaSettings, seed: int, steps: int, seconds: int = 60
+) -> AsyncIterator[Facts]:
+    """Facts to be sent beside a ledger; afterwards the windows must hold their numbers."""
+    await ledger.close()
+    facts = Facts(settings, seed, steps)
+    yield facts
+    await facts.close()
+    await check(settings, facts, seconds)
+
+
 async def test_windows_hold_the_right_numbers_and_a_worker_stops_when_told(
     ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, seed: int
 ) -> None:
-    await ledger.close()
-    facts = Facts(ledger_topic, seed, 1500)
-    worker = await asyncio.to_thread(start_worker, "--window-seconds", "3600")
-    await facts.send(0.5)
-    await counted(facts)
-    await facts.send(1.0)
-    await counted(facts)
-    assert await asyncio.to_thread(worker.stop) == 0
-    await facts.close()
-    await check(ledger_topic, facts, 3600)
+    async with counted_rightly(ledger, ledger_topic, seed, 1500, 3600) as facts:
+        worker = await asyncio.to_thread(start_worker, "--window-seconds", "3600")
+        await facts.send(0.5)
+        await counted(facts)
+        await facts.send(1.0)
+        await counted(facts)
+        assert await asyncio.to_thread(worker.stop) == 0
 
 
 async def test_killed_workers_count_everything_once(
     ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, seed: int
 ) -> None:
-    await ledger.close()
     chance = random.Random(seed)
-    facts = Facts(ledger_topic, seed, 6000)
-    for share in (0.4, 0.8, 1.0):
-        worker = await asyncio.to_thread(start_worker)
-        await facts.send(share)
-        if share < 1.0:
-            await counted(facts, least=chance.randrange(50, 1000))
-            await asyncio.to_thread(worker.kill)
-    await counted(facts)
-    await asyncio.to_thread(worker.stop)
-    await facts.close()
-    await check(ledger_topic, facts)
+    async with counted_rightly(ledger, ledger_topic, seed, 6000) as facts:
+        for share in (0.4, 0.8, 1.0):
+            worker = await asyncio.to_thread(start_worker)
+            await facts.send(share)
+            if share < 1.0:
+                await counted(facts, least=chance.randrange(50, 1000))
+                await asyncio.to_thread(worker.kill)
+        await counted(facts)
+        await asyncio.to_thread(worker.stop)
 
 
 async def test_a_second_worker_takes_a_share_and_gives_it_back(
     ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, seed: int
 ) -> None:
-    await ledger.close()
-    facts = Facts(ledger_topic, seed, 3000)
-    first = await asyncio.to_thread(start_worker)
-    await facts.send(0.3)
-    second = await asyncio.to_thread(start_worker)
-    await facts.send(0.6)
-    await counted(facts)
-    await first.until_done("windows")
-    await second.until_done("windows")
-    assert await asyncio.to_thread(first.stop) == 0
-    await facts.send(1.0)
-    await asyncio.to_thread(start_worker)
-    await counted(facts)
-    await facts.close()
-    await check(ledger_topic, facts)
+    async with counted_rightly(ledger, ledger_topic, seed, 3000) as facts:
+        first = await asyncio.to_thread(start_worker)
+        await facts.send(0.3)
+        second = await asyncio.to_thread(start_worker)
+        await facts.send(0.6)
+        await counted(facts)
+        await first.until_done("windows")
+        await second.until_done("windows")
+        assert await asyncio.to_thread(first.stop) == 0
+        await facts.send(1.0)
+        await asyncio.to_thread(start_worker)
+        await counted(facts)
 
 
 async def test_workers_that_come_and_go_count_everything_once(
     ledger: KafkaLedger, ledger_topic: KafkaSettings, start_worker: StartWorker, seed: int
 ) -> None:
     """Killed, stopped or started at any moment, while others count or read what is stored."""
-    await ledger.close()
     chance = random.Random(seed)
-    facts = Facts(ledger_topic, seed, 3000)
-    working: list[WorkerProcess] = []
-    for step in range(1, 9):
-        await facts.send(step / 8)
-        if not working or (len(working) < 3 and chance.random() < 0.5):
-            working.append(await asyncio.to_thread(start_worker))
-        else:
-            leaving = working.pop(chance.randrange(len(working)))
-            await asyncio.to_thread(chance.choice((leaving.stop, leaving.kill)))
-        await asyncio.sleep(chance.uniform(0, 1))
-    await asyncio.to_thread(start_worker)
-    await counted(facts)
-    await facts.close()
-    await check(ledger_topic, facts)
+    async with counted_rightly(ledger, ledger_topic, seed, 3000) as facts:
+        working: list[WorkerProcess] = []
+        for step in range(1, 9):
+            await facts.send(step / 8)
+            if not working or (len(working) < 3 and chance.random() < 0.5):
+                working.append(await asyncio.to_thread(start_worker))
+            else:
+                leaving = working.pop(chance.randrange(len(working)))
+                await asyncio.to_thread(chance.choice((leaving.stop, leaving.kill)))
+            await asyncio.sleep(chance.uniform(0, 1))
+        await asyncio.to_thread(start_worker)
+        await counted(facts)
 
 
 def essence(engine: Engine, view: str) -> bytes:
