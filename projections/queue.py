@@ -9,6 +9,7 @@ import msgspec
 from colonyledger.wire import Executor
 
 from projections.ordering import Ordered
+from projections.sizes import Size, Sizes
 
 if TYPE_CHECKING:
     from projections.process import LiveProcess
@@ -35,7 +36,7 @@ class Needs(msgspec.Struct, frozen=True):
     mem: int
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """What it needs of processor and memory."""
         return self.cpu, self.mem
 
@@ -54,46 +55,34 @@ _Place = tuple[str, str | None, str]
 class _Table:
     """The candidates of one place, in the order of the queue, and apart by the processor and memory that they need."""
 
-    __slots__ = ("_candidates", "_of_size")
+    __slots__ = ("_candidates", "_sizes")
 
     def __init__(self, first: LiveProcess) -> None:
         self._candidates = Ordered(_ORDER, first)
-        self._of_size = {first.needs.size: Ordered(_ORDER, first)}
+        self._sizes = Sizes(_ORDER, first.needs.size, first)
 
     def add(self, process: LiveProcess) -> None:
         self._candidates.add(process)
-        size = process.needs.size
-        alike = self._of_size.get(size)
-        if alike is None:
-            self._of_size[size] = Ordered(_ORDER, process)
-        else:
-            alike.add(process)
+        self._sizes.add(process.needs.size, process)
 
     def remove(self, process: LiveProcess) -> bool:
         """Take a candidate away; gives whether any is left."""
-        size = process.needs.size
-        if not self._of_size[size].remove(process):
-            del self._of_size[size]
+        self._sizes.remove(process.needs.size, process)
         return self._candidates.remove(process)
 
     def first(self, limits: Limits) -> LiveProcess | None:
-        """The first candidate within the limits; only if the first of all is not, the sizes are gone through."""
+        """The first candidate within the limits; only if the first of all is not, their sizes matter."""
         first = self._candidates.first
         if first.needs.cpu <= limits.cpu and first.needs.mem <= limits.mem:
             return first
-        within = (
-            alike.first
-            for (cpu, mem), alike in self._of_size.items()
-            if cpu <= limits.cpu and mem <= limits.mem
-        )
-        return min(within, key=_ORDER, default=None)
+        return self._sizes.within((limits.cpu, limits.mem))
 
 
 class Queue:
     """The candidates of one colony: processes that are waiting and wait for no parent.
 
-    Finding the first one that an executor can get costs O(log candidates). Only if the first one at
-    its place needs more processor or memory than it has free, that many distinct sizes more are looked at.
+    Finding the first one that an executor can get costs O(log candidates), also if the first ones at its
+    place need more processor or memory than it has free.
     """
 
     __slots__ = ("_tables", "_waiting")
