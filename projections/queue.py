@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from colonyledger.wire import Executor
 
-from projections.ordering import Ordered
 from projections.sizes import Size, Sizes
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["UNLIMITED", "Limits", "Needs", "Queue"]
 
 _ORDER = attrgetter("place")
+_SIZE = attrgetter("needs.size")
 _ANY = (None,)
 
 UNLIMITED = 2**63 - 1
@@ -52,32 +52,6 @@ _Place = tuple[str, str | None, str]
 """An executor type, the name of an executor or None for any of the type, and a location or "" for any."""
 
 
-class _Table:
-    """The candidates of one place, in the order of the queue, and apart by the processor and memory that they need."""
-
-    __slots__ = ("_candidates", "_sizes")
-
-    def __init__(self, first: LiveProcess) -> None:
-        self._candidates = Ordered(_ORDER, first)
-        self._sizes = Sizes(_ORDER, first.needs.size, first)
-
-    def add(self, process: LiveProcess) -> None:
-        self._candidates.add(process)
-        self._sizes.add(process.needs.size, process)
-
-    def remove(self, process: LiveProcess) -> bool:
-        """Take a candidate away; gives whether any is left."""
-        self._sizes.remove(process.needs.size, process)
-        return self._candidates.remove(process)
-
-    def first(self, limits: Limits) -> LiveProcess | None:
-        """The first candidate within the limits; only if the first of all is not, their sizes matter."""
-        first = self._candidates.first
-        if first.needs.cpu <= limits.cpu and first.needs.mem <= limits.mem:
-            return first
-        return self._sizes.within((limits.cpu, limits.mem))
-
-
 class Queue:
     """The candidates of one colony: processes that are waiting and wait for no parent.
 
@@ -88,7 +62,7 @@ class Queue:
     __slots__ = ("_tables", "_waiting")
 
     def __init__(self) -> None:
-        self._tables: dict[_Place, _Table] = {}
+        self._tables: dict[_Place, Sizes[LiveProcess]] = {}
         self._waiting: dict[str, int] = {}
 
     def add(self, process: LiveProcess) -> None:
@@ -99,7 +73,7 @@ class Queue:
             place = (needs.executortype, name, needs.locationname)
             table = self._tables.get(place)
             if table is None:
-                self._tables[place] = _Table(process)
+                self._tables[place] = Sizes(_ORDER, _SIZE, process)
             else:
                 table.add(process)
 
@@ -127,7 +101,7 @@ class Queue:
         for location in dict.fromkeys(("", executor.locationname.casefold())):
             for name in (None, executor.executorname):
                 table = self._tables.get((kind, name, location))
-                first = None if table is None else table.first(limits)
+                first = None if table is None else table.within((limits.cpu, limits.mem))
                 if first is not None:
                     firsts.append(first)
         return min(firsts, key=_ORDER).record.processid if firsts else None

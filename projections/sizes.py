@@ -2,14 +2,13 @@
 
 Sizes lie in a plane. A few of them stand in one list. Where there are many, the plane is halved again and again, along its
 axes in turn, and each part knows the first of what is in it. A part that is too large for the room is passed over as
-a whole, and one that fits as a whole is answered from what it knows: only the parts that the limits of the room go
-through are looked into. As a cut lies where it does whatever comes and goes, nothing ever has to be arranged anew.
+a whole, and so is one whose first comes too late; one whose first fits is answered by that. Only what is left
+is looked into. As a cut lies where it does whatever comes and goes, nothing ever has to be arranged anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from projections.ordering import Ordered
@@ -29,22 +28,23 @@ _LOWEST = -(2**63)
 class Sizes(Generic[T]):
     """Things by their sizes. No two have the same `order`, and neither that nor a size changes for what is here."""
 
-    __slots__ = ("_order", "_root")
+    __slots__ = ("_order", "_root", "_size")
 
-    def __init__(self, order: Callable[[T], Any], size: Size, first: T) -> None:
+    def __init__(self, order: Callable[[T], Any], size: Callable[[T], Size], first: T) -> None:
         self._order = order
-        self._root: _Part[T] = _Listed(order, {size: Ordered(order, first)})
+        self._size = size
+        self._root: _Part[T] = _Listed(order, {size(first): Ordered(order, first)})
 
-    def add(self, size: Size, item: T) -> None:
-        """Put something of a size in its place."""
-        root = self._root
+    def add(self, item: T) -> None:
+        """Put something in its place."""
+        root, size = self._root, self._size(item)
         if isinstance(root, _Listed) and len(root.of_size) < _LISTED:
             root.add(size, item)
             return
         above: _Halved[T] | None = None
         part, spot = root, _spot(size)
         while isinstance(part, _Halved) and part.holds(spot):
-            part.take_note(size)
+            part.least = _lower(part.least, size)
             if self._order(item) < self._order(part.first):
                 part.first = item
             above, part = part, part.halves[part.half(spot)]
@@ -56,12 +56,12 @@ class Sizes(Generic[T]):
         if len(part.of_size) > _LISTED:
             self._put(above, spot, part.cut())
 
-    def remove(self, size: Size, item: T) -> None:
-        """Take something away that is here. With nothing left these must not be used again."""
-        part = self._root
+    def remove(self, item: T) -> bool:
+        """Take something away that is here; gives whether anything is left. What is empty must not be used again."""
+        part, size = self._root, self._size(item)
         if isinstance(part, _Listed):
             part.remove(size, item)
-            return
+            return bool(part.of_size)
         spot = _spot(size)
         path: list[_Halved[T]] = []
         while isinstance(part, _Halved):
@@ -75,6 +75,7 @@ class Sizes(Generic[T]):
             if above.first is not item:
                 break
             above.first = min((half.first for half in above.halves), key=self._order)
+        return True
 
     def within(self, room: Size) -> T | None:
         """The first of all whose sizes are both not above those of `room`; None if there is none."""
@@ -87,7 +88,7 @@ class Sizes(Generic[T]):
                 found = part.within(room)
             elif not _fits(part.least, room) or (best is not None and order(best) < order(part.first)):
                 continue
-            elif _fits(part.most, room):
+            elif _fits(self._size(part.first), room):
                 found = part.first
             else:
                 parts += sorted(part.halves, key=lambda half: order(half.first), reverse=True)
@@ -115,11 +116,7 @@ class _Listed(Generic[T]):
 
     @property
     def least(self) -> Size:
-        return reduce(_lower, self.of_size)
-
-    @property
-    def most(self) -> Size:
-        return reduce(_upper, self.of_size)
+        return min(size[0] for size in self.of_size), min(size[1] for size in self.of_size)
 
     @property
     def first(self) -> T:
@@ -152,7 +149,7 @@ class _Listed(Generic[T]):
 class _Halved(Generic[T]):
     """The smallest square, or two of them side by side, with one part in one half and another one in the other."""
 
-    __slots__ = ("corner", "first", "halves", "height", "least", "most")
+    __slots__ = ("corner", "first", "halves", "height", "least")
 
     def __init__(
         self, order: Callable[[T], Any], one_spot: int, one: _Part[T], other_spot: int, other: _Part[T]
@@ -164,9 +161,7 @@ class _Halved(Generic[T]):
         self.halves: list[_Part[T]] = [one, other] if one_spot < other_spot else [other, one]
         self.first: T = min(one.first, other.first, key=order)
         self.least: Size = _lower(one.least, other.least)
-        """No size here is below it."""
-        self.most: Size = _upper(one.most, other.most)
-        """No size here is above it."""
+        """No size here is below it. It stays when one goes: less is passed over then, that is all."""
 
     def holds(self, spot: int) -> bool:
         """Whether a spot is in this part."""
@@ -175,11 +170,6 @@ class _Halved(Generic[T]):
     def half(self, spot: int) -> int:
         """In which half a spot is."""
         return spot >> self.height - 1 & 1
-
-    def take_note(self, size: Size) -> None:
-        """Make room for a size that comes. Nothing is taken back when it goes: less is passed over then, that is all."""
-        if not (_fits(self.least, size) and _fits(size, self.most)):
-            self.least, self.most = _lower(self.least, size), _upper(self.most, size)
 
 
 _Part = _Listed[T] | _Halved[T]
@@ -196,10 +186,6 @@ def _fits(size: Size, room: Size) -> bool:
 
 def _lower(one: Size, other: Size) -> Size:
     return min(one[0], other[0]), min(one[1], other[1])
-
-
-def _upper(one: Size, other: Size) -> Size:
-    return max(one[0], other[0]), max(one[1], other[1])
 
 
 def _spot(size: Size) -> int:

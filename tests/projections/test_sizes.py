@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from projections.sizes import Size, Sizes
 
-PLACE = itemgetter(0)
+PLACE, SIZE = itemgetter(0), itemgetter(1)
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
 
@@ -26,10 +27,10 @@ def first_of(things: list[Thing], room: Size) -> Thing | None:
     return min(fitting, key=PLACE, default=None)
 
 
-def made_of(things: list[Thing]) -> Sizes[Thing]:
-    sizes = Sizes(PLACE, things[0].size, things[0])
+def made_of(things: list[Thing], order: Callable[[Thing], int] = PLACE) -> Sizes[Thing]:
+    sizes = Sizes(order, SIZE, things[0])
     for thing in things[1:]:
-        sizes.add(thing.size, thing)
+        sizes.add(thing)
     return sizes
 
 
@@ -56,9 +57,9 @@ class Comparing(RuleBasedStateMachine):
         thing = Thing(-self.number if earlier else self.number, size)
         self.things.append(thing)
         if self.sizes is None:
-            self.sizes = Sizes(PLACE, size, thing)
+            self.sizes = Sizes(PLACE, SIZE, thing)
         else:
-            self.sizes.add(size, thing)
+            self.sizes.add(thing)
 
     @rule(size=pairs, earlier=st.booleans())
     def add(self, size: Size, earlier: bool) -> None:
@@ -77,8 +78,9 @@ class Comparing(RuleBasedStateMachine):
         start = data.draw(st.integers(0, len(self.things) - 1))
         for thing in self.things[start : start + many]:
             assert self.sizes is not None
-            self.sizes.remove(thing.size, thing)
-        del self.things[start : start + many]
+            self.things.remove(thing)
+            left = self.sizes.remove(thing)
+            assert left is bool(self.things)
         if not self.things:
             self.sizes = None
 
@@ -117,9 +119,7 @@ def test_few_are_looked_at_however_many_there_are() -> None:
             return thing.place
 
         things = [Thing(each, (each % 97, (number - each) << 20)) for each in range(number)]
-        sizes = Sizes(place, things[0].size, things[0])
-        for thing in things[1:]:
-            sizes.add(thing.size, thing)
+        sizes = made_of(things, place)
         asked = 0
         for room in ((HIGHEST, number << 19), (48, HIGHEST), (0, 0), (48, number << 19)):
             assert sizes.within(room) == first_of(things, room)
